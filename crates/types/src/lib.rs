@@ -1,0 +1,23 @@
+//! What every layer of Embudo speaks: TDengine's data types, values, precision, durations, timestamps, zones,
+//! the error-code table and the one [`Error`]. Knows no other crate of the project.
+
+pub mod arrow;
+pub mod code;
+mod data_type;
+mod duration;
+mod error;
+mod precision;
+mod result_set;
+mod timestamp;
+mod value;
+mod zone;
+
+pub use code::Code;
+pub use data_type::{DataType, JSON_LENGTH, MAX_NCHAR, MAX_VARCHAR};
+pub use duration::{Duration, DurationUnit};
+pub use error::{Error, Result};
+pub use precision::Precision;
+pub use result_set::{BatchStream, Outcome, ResultSet};
+pub use timestamp::{format_rfc3339, parse_timestamp};
+pub use value::Value;
+pub use zone::Zone;
