@@ -1,0 +1,1 @@
+//! Databases, tables, tags and users.

@@ -1,0 +1,1 @@
+//! Drivers over every transport.

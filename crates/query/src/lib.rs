@@ -1,0 +1,1 @@
+//! Binder, plans, operators and functions.

@@ -1,0 +1,1 @@
+//! The server that TDengine's clients talk to.

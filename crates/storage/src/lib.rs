@@ -1,0 +1,1 @@
+//! Log, memory tables and block files.
