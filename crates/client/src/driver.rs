@@ -1,8 +1,11 @@
 //! What every transport offers, and the choice of one.
 
+use std::time::Duration;
+
+use arrow_array::Array;
 use embudo_types::{Error, Result, ResultSet, Value, code};
 
-use crate::{Dsn, Transport};
+use crate::{Dsn, Transport, rest::RestDriver};
 
 /// How to connect beyond what the DSN says.
 #[derive(Clone, Debug, Default)]
@@ -11,13 +14,37 @@ pub struct ConnectOptions {
     pub application: Option<String>,
 }
 
+/// One statement to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// The statement.
+    pub sql: &'a str,
+    /// A value for every `?`.
+    pub parameters: &'a [Value],
+    /// An id that the server's logs show with it.
+    pub request_id: Option<u64>,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+}
+
 /// One session over one transport. May be shared by threads; calls take turns where the transport needs it.
 pub trait Driver: Send + Sync {
+    /// Runs one statement.
+    fn run(&self, request: &Request<'_>) -> Result<ResultSet>;
+
     /// Runs one statement with a value for every `?`.
-    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<ResultSet>;
+    fn execute(&self, sql: &str, parameters: &[Value]) -> Result<ResultSet> {
+        self.run(&Request { sql, parameters, ..Request::default() })
+    }
 
     /// The server's version, as `SELECT SERVER_VERSION()` gives it.
-    fn server_version(&self) -> Result<String>;
+    fn server_version(&self) -> Result<String> {
+        let batches = self.execute("SELECT SERVER_VERSION()", &[])?.collect()?;
+        let column = batches.first().and_then(|batch| batch.columns().first());
+        let text = column.and_then(|column| column.as_any().downcast_ref::<arrow_array::BinaryArray>());
+        let text = text.filter(|text| !text.is_empty()).map(|text| String::from_utf8_lossy(text.value(0)).into_owned());
+        text.ok_or_else(|| Error::internal("SERVER_VERSION() gave no text"))
+    }
 
     /// How this session reaches its database.
     fn transport(&self) -> Transport;
@@ -30,7 +57,9 @@ pub trait Driver: Send + Sync {
 }
 
 /// Opens a session on what the DSN names.
-pub fn connect(dsn: &Dsn, options: ConnectOptions) -> Result<Box<dyn Driver>> {
-    let _ = options;
-    Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("this build has no {} transport", dsn.transport.name())))
+pub fn connect(dsn: &Dsn, options: &ConnectOptions) -> Result<Box<dyn Driver>> {
+    match dsn.transport {
+        Transport::Rest => Ok(Box::new(RestDriver::new(dsn, options)?)),
+        other => Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("this build has no {} transport", other.name()))),
+    }
 }

@@ -280,7 +280,9 @@ impl Dsn {
             "port" => {
                 let port = parse_port(value)?;
                 if let Location::Hosts(hosts) = &mut self.location {
-                    hosts.iter_mut().for_each(|host| host.port = port);
+                    for host in hosts {
+                        host.port = port;
+                    }
                 }
             }
             name => {

@@ -4,13 +4,16 @@
 //!
 //! ```no_run
 //! use embudo_client::{ConnectOptions, Dsn, connect};
-//! let driver = connect(&Dsn::parse("taosrest://root:taosdata@localhost:6041/power")?, ConnectOptions::default())?;
+//! let driver = connect(&Dsn::parse("taosrest://root:taosdata@localhost:6041/power")?, &ConnectOptions::default())?;
 //! let result = driver.execute("SELECT COUNT(*) FROM meters WHERE ts > ?", &[embudo_types::Value::BigInt(0)])?;
 //! # Ok::<(), embudo_types::Error>(())
 //! ```
 
 mod driver;
 mod dsn;
+pub mod literal;
+mod rest;
 
-pub use driver::{ConnectOptions, Driver, connect};
+pub use driver::{ConnectOptions, Driver, Request, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
+pub use rest::HttpStatus;

@@ -1,0 +1,209 @@
+//! Parameters for transports that have none: every `?` of a statement becomes the literal of its value. The places are
+//! found by tokens, never inside quotes, names or comments, so no value can change the statement.
+
+use std::{borrow::Cow, fmt::Write};
+
+use embudo_types::{Error, Result, Value, code};
+
+/// The statement with `parameters` in place of its `?`.
+pub fn render<'a>(sql: &'a str, parameters: &[Value]) -> Result<Cow<'a, str>> {
+    if parameters.is_empty() {
+        return Ok(Cow::Borrowed(sql));
+    }
+    let places = placeholders(sql);
+    if places.len() != parameters.len() {
+        let message = format!("the statement has {} parameters, {} values were given", places.len(), parameters.len());
+        return Err(Error::with(code::INVALID_PARAMETERS, message));
+    }
+    let mut out = String::with_capacity(sql.len() + 16 * parameters.len());
+    let mut from = 0;
+    for (at, value) in places.into_iter().zip(parameters) {
+        out.push_str(&sql[from..at]);
+        write_literal(value, &mut out)?;
+        from = at + 1;
+    }
+    out.push_str(&sql[from..]);
+    Ok(Cow::Owned(out))
+}
+
+/// Byte offsets of the `?` tokens.
+pub fn placeholders(sql: &str) -> Vec<usize> {
+    let bytes = sql.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'?' => found.push(at),
+            quote @ (b'\'' | b'"') => at = end_of_text(bytes, at, quote),
+            b'`' => at = bytes[at + 1..].iter().position(|&byte| byte == b'`').map_or(bytes.len(), |length| at + 1 + length),
+            b'-' if bytes.get(at + 1) == Some(&b'-') => at = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |length| at + length),
+            b'/' if bytes.get(at + 1) == Some(&b'*') => {
+                at = bytes[at + 2..].windows(2).position(|pair| pair == b"*/").map_or(bytes.len(), |length| at + 3 + length);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Offset of the quote that ends the text beginning at `at`; a doubled or escaped quote does not.
+fn end_of_text(bytes: &[u8], mut at: usize, quote: u8) -> usize {
+    at += 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 1,
+            byte if byte == quote => {
+                if bytes.get(at + 1) != Some(&quote) {
+                    return at;
+                }
+                at += 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The database that the statement `USE name` chooses; `None` for any other.
+pub fn used_database(sql: &str) -> Option<String> {
+    let rest = sql.trim().trim_end_matches(';').trim_end();
+    let (word, name) = rest.split_once(|letter: char| letter.is_ascii_whitespace())?;
+    let name = name.trim();
+    if !word.eq_ignore_ascii_case("use") || name.contains(|letter: char| letter.is_ascii_whitespace()) {
+        return None;
+    }
+    Some(name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).map_or_else(|| name.to_ascii_lowercase(), str::to_owned))
+}
+
+/// Writes the literal that TDengine reads back as `value`.
+pub fn write_literal(value: &Value, out: &mut String) -> Result<()> {
+    // Writing to a String cannot fail.
+    let _ = match value {
+        Value::Null => write!(out, "NULL"),
+        Value::Bool(value) => write!(out, "{}", if *value { "TRUE" } else { "FALSE" }),
+        Value::TinyInt(value) => write!(out, "{value}"),
+        Value::SmallInt(value) => write!(out, "{value}"),
+        Value::Int(value) => write!(out, "{value}"),
+        Value::BigInt(value) | Value::Timestamp(value) => write!(out, "{value}"),
+        Value::UTinyInt(value) => write!(out, "{value}"),
+        Value::USmallInt(value) => write!(out, "{value}"),
+        Value::UInt(value) => write!(out, "{value}"),
+        Value::UBigInt(value) => write!(out, "{value}"),
+        Value::Float(value) if !value.is_finite() => write!(out, "NULL"),
+        Value::Double(value) if !value.is_finite() => write!(out, "NULL"),
+        // Debug keeps the point or exponent, so that the literal stays a DOUBLE.
+        Value::Float(value) => write!(out, "{value:?}"),
+        Value::Double(value) => write!(out, "{value:?}"),
+        Value::Varchar(bytes) => {
+            let text = std::str::from_utf8(bytes)
+                .map_err(|_| Error::with(code::INVALID_PARAMETERS, "a VARCHAR parameter that is not UTF-8 cannot be written as a literal"))?;
+            write_text(text, out);
+            Ok(())
+        }
+        Value::NChar(text) | Value::Json(text) => {
+            write_text(text, out);
+            Ok(())
+        }
+        Value::VarBinary(bytes) | Value::Blob(bytes) | Value::Geometry(bytes) => {
+            out.push_str("'\\x");
+            for byte in bytes {
+                let _ = write!(out, "{byte:02x}");
+            }
+            out.push('\'');
+            Ok(())
+        }
+        Value::Decimal(unscaled, _, scale) => {
+            write_decimal(*unscaled, usize::from(*scale), out);
+            Ok(())
+        }
+    };
+    Ok(())
+}
+
+fn write_text(text: &str, out: &mut String) {
+    out.push('\'');
+    for letter in text.chars() {
+        match letter {
+            '\'' => out.push_str("''"),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            other => out.push(other),
+        }
+    }
+    out.push('\'');
+}
+
+fn write_decimal(unscaled: i128, scale: usize, out: &mut String) {
+    if unscaled < 0 {
+        out.push('-');
+    }
+    let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    out.push_str(whole);
+    if scale > 0 {
+        out.push('.');
+        out.push_str(fraction);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn question_marks_count_only_as_tokens() {
+        let sql = "SELECT '?', \"?\", `?`, 'it''s ?', 'a\\'?' -- ?\n, ? /* ? */ FROM t WHERE a = ?";
+        let values = [Value::Varchar(b"x'; DROP DATABASE power; --".to_vec()), Value::Null];
+        let rendered = render(sql, &values).unwrap();
+        assert_eq!(rendered, sql.replace("\n, ?", "\n, 'x''; DROP DATABASE power; --'").replace("a = ?", "a = NULL"));
+        assert!(render("SELECT ?", &[Value::Null, Value::Null]).is_err());
+        assert!(render("SELECT '?'", &[Value::Null]).is_err());
+    }
+
+    #[test]
+    fn literals_of_every_type() {
+        let literal = |value: Value| {
+            let mut out = String::new();
+            write_literal(&value, &mut out).unwrap();
+            out
+        };
+        assert_eq!(literal(Value::Double(1.0)), "1.0");
+        assert_eq!(literal(Value::Double(1e300)), "1e300");
+        assert_eq!(literal(Value::Double(f64::NAN)), "NULL");
+        assert_eq!(literal(Value::UBigInt(u64::MAX)), "18446744073709551615");
+        assert_eq!(literal(Value::Varchar(b"a\\n'\n".to_vec())), "'a\\\\n''\\n'");
+        assert_eq!(literal(Value::VarBinary(vec![0, 255])), "'\\x00ff'");
+        assert_eq!(literal(Value::Decimal(-1_230, 10, 2)), "-12.30");
+        assert_eq!(literal(Value::Decimal(5, 10, 2)), "0.05");
+        assert_eq!(literal(Value::Bool(true)), "TRUE");
+    }
+
+    #[test]
+    fn use_statements() {
+        assert_eq!(used_database(" USE Power ; "), Some("power".into()));
+        assert_eq!(used_database("use `Power`"), Some("Power".into()));
+        assert_eq!(used_database("SELECT 1"), None);
+        assert_eq!(used_database("use"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_never_ends_its_literal(text in "\\PC{0,20}|['\"\\\\?`\\-/* \n]{0,12}") {
+            let mut sql = String::from("SELECT ");
+            write_literal(&Value::Varchar(text.into_bytes()), &mut sql).unwrap();
+            sql.push_str(", ?");
+            prop_assert_eq!(placeholders(&sql), vec![sql.len() - 1]);
+        }
+
+        #[test]
+        fn no_statement_panics(sql in "\\PC{0,40}|['\"\\\\?`\\-/* \n]{0,30}") {
+            let _ = placeholders(&sql);
+            let _ = used_database(&sql);
+        }
+    }
+}
