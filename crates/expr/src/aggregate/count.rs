@@ -1,0 +1,79 @@
+//! COUNT.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Int64Array};
+use embudo_sql::ast::expr::{Expr, Literal};
+use embudo_types::{ColumnStatistics, DataType, Error, Precision, Result, code};
+
+use super::{Aggregate, AggregateInput, BoundAggregate, Function, Kind, Run};
+use crate::Binder;
+
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: "count",
+    kind: Kind::Value,
+    doc: "Rows, or rows with a value.",
+    statistics: true,
+    timestamps: false,
+    time_order: false,
+    zero_without_rows: true,
+    bind,
+    create,
+}];
+
+fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
+    let [argument] = arguments else {
+        return Err(Error::with(code::INVALID_NUMBER_OF_PARAMETERS, "Invalid number of parameters : count"));
+    };
+    let arguments = match argument {
+        Expr::Star { .. } => Vec::new(),
+        Expr::Literal(literal) if *literal != Literal::Null => Vec::new(),
+        other => vec![binder.bind(other)?],
+    };
+    Ok(BoundAggregate { function, arguments, constants: Vec::new(), data_type: DataType::BigInt, precision: Precision::Milli })
+}
+
+fn create(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
+    Ok(Box::new(Count { rows: bound.arguments.is_empty(), counts: Vec::new() }))
+}
+
+struct Count {
+    /// Counts rows, not values.
+    rows: bool,
+    counts: Vec<i64>,
+}
+
+impl Aggregate for Count {
+    fn resize(&mut self, groups: usize) {
+        self.counts.resize(groups.max(self.counts.len()), 0);
+    }
+
+    fn update(&mut self, input: &AggregateInput<'_>, runs: &[Run]) -> Result<()> {
+        let nulls = input.arguments.first().and_then(|array| array.logical_nulls());
+        for run in runs {
+            let (start, length) = (run.start as usize, (run.end - run.start) as usize);
+            let missing = nulls.as_ref().map_or(0, |nulls| nulls.slice(start, length).null_count());
+            self.counts[run.group as usize] += (length - missing) as i64;
+        }
+        Ok(())
+    }
+
+    fn update_statistics(&mut self, group: usize, rows: u64, statistics: &ColumnStatistics) -> Result<bool> {
+        self.counts[group] += if self.rows { rows as i64 } else { statistics.count as i64 };
+        Ok(true)
+    }
+
+    fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()> {
+        let other: &mut dyn Any = other;
+        let other = other.downcast_mut::<Self>().ok_or_else(|| Error::internal("merge of different aggregates"))?;
+        for (count, &group) in other.counts.drain(..).zip(groups) {
+            self.counts[group as usize] += count;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        Ok(Arc::new(Int64Array::from(std::mem::take(&mut self.counts))))
+    }
+}
