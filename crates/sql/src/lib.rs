@@ -1,7 +1,24 @@
 //! Lexer, syntax tree and parser of TDengine's SQL; knows nothing of tables or data.
+//!
+//! [`parse`] makes a tree of every statement except INSERT … VALUES, which [`insert::parse`] reads straight into typed columns.
 
 /// The syntax tree.
 pub mod ast {
+    pub mod administration;
+    pub mod database;
     pub mod expr;
     pub mod query;
+    pub mod show;
+    pub mod statement;
+    pub mod table;
+
+    pub use statement::{ObjectName, Statement};
 }
+pub mod insert;
+pub mod literal;
+mod parser;
+
+pub use parser::parse;
+
+/// Longest statement in bytes.
+pub const MAX_STATEMENT: usize = 1_048_576;

@@ -1,0 +1,127 @@
+//! INSERT without a tree: literal cells go straight into typed columns (spec/sql.md 4.1).
+//!
+//! The caller's [`InsertSink`] is asked for the column types of each table clause and gets its rows as Arrow arrays. What it does
+//! with them (which table, which supertable, keep and merge rules) is its own business. A statement is parsed to its end before
+//! [`parse`] returns, so a caller that applies what it was given only on `Ok` writes nothing of a wrong statement.
+
+use std::{io::Read, sync::Arc};
+
+use arrow_array::ArrayRef;
+use embudo_types::{DataType, Error, Precision, Result, Value, Zone, code};
+
+use crate::ast::{
+    statement::{InsertSelect, ObjectName},
+    table::LiteralValue,
+};
+
+/// What the meaning of the statement depends on besides the tables.
+#[derive(Clone, Copy, Debug)]
+pub struct InsertContext<'a> {
+    /// The session's zone.
+    pub zone: &'a Zone,
+    /// The statement's time in nanoseconds since the epoch.
+    pub now: i64,
+    /// Values of `?` in order.
+    pub parameters: &'a [Value],
+}
+
+/// `table [USING …] [(columns)]` before VALUES or FILE.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableClause {
+    /// Where the rows go; with a `tbname` column this is a super table.
+    pub table: ObjectName,
+    /// USING.
+    pub using: Option<Using>,
+    /// The column list in lower case unless in backticks; `None` stands for every column in order.
+    pub columns: Option<Vec<String>>,
+    /// Byte offset of the column list's names, for [`Error::at`].
+    pub position: usize,
+}
+
+/// `USING supertable [(tags)] TAGS (values) [TTL n] [COMMENT '…']`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Using {
+    /// The super table.
+    pub supertable: ObjectName,
+    /// The tags that `values` are for; empty for all in order.
+    pub tag_names: Vec<String>,
+    /// Tag values; [`crate::literal::convert`] types them.
+    pub values: Vec<LiteralValue>,
+    /// TTL in days.
+    pub ttl: Option<i64>,
+    /// COMMENT.
+    pub comment: Option<String>,
+}
+
+/// The columns that the rows of a clause fill, in the order of their cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// Ticks of the database.
+    pub precision: Precision,
+    /// One a cell.
+    pub columns: Vec<LayoutColumn>,
+}
+
+/// One cell's column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayoutColumn {
+    /// Name, for messages.
+    pub name: String,
+    /// Type; `Varchar(192)` for `tbname`.
+    pub data_type: DataType,
+    /// What it is for.
+    pub role: ColumnRole,
+}
+
+/// What a cell is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnRole {
+    /// The primary timestamp: never NULL.
+    Timestamp,
+    /// The composite key's second column: never NULL.
+    Key,
+    /// An ordinary column.
+    Value,
+    /// A tag, in the super-table form.
+    Tag,
+    /// `tbname`, in the super-table form: never NULL or empty.
+    TableName,
+}
+
+/// Takes what [`parse`] reads.
+pub trait InsertSink {
+    /// The columns of a clause: those of `clause.columns` in that order, else all of the table. Called once a clause, before its rows.
+    /// A sink that gives the same `Arc` for like clauses saves the parser work.
+    fn layout(&mut self, clause: TableClause) -> Result<Arc<Layout>>;
+
+    /// Rows of the last clause asked for: one array a layout column, each of the type of `types::arrow::arrow_type`. Comes once a
+    /// clause with VALUES, any number of times with FILE.
+    fn rows(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<()>;
+
+    /// The file of FILE 'path'. A sink that may not read files keeps the default, which refuses.
+    fn file(&mut self, path: &str) -> Result<Box<dyn Read>> {
+        let _ = path;
+        Err(Error::with(code::SYNTAX_ERROR_IN_SQL, "proxy mode does not support csv loading"))
+    }
+}
+
+/// What an INSERT turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InsertOutcome {
+    /// Rows were given to the sink; how many were read.
+    Rows(u64),
+    /// INSERT … SELECT: nothing was given to the sink.
+    Select(Box<InsertSelect>),
+}
+
+/// Whether a statement is for [`parse`]: its first word is INSERT or IMPORT.
+pub fn is_insert(sql: &str) -> bool {
+    let word = sql.trim_start_matches([' ', '\t', '\n', '\r', '\x0c']).as_bytes();
+    word.len() > 6 && (word[..6].eq_ignore_ascii_case(b"insert") || word[..6].eq_ignore_ascii_case(b"import"))
+}
+
+/// Reads an INSERT into `sink`.
+pub fn parse(sql: &str, context: &InsertContext<'_>, sink: &mut dyn InsertSink) -> Result<InsertOutcome> {
+    let _ = (sql, context, sink);
+    Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+}
