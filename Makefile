@@ -1,0 +1,97 @@
+# `make demo` shows what Embudo does; `make test` checks everything. Both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/embudo
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export CARGO_TERM_COLOR ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+DIST := $(CACHE)/dist
+SOURCES := $(shell git ls-files -co --exclude-standard crates python Cargo.toml Cargo.lock 2>/dev/null | grep -v -E '^python/tests/')
+
+.PHONY: help demo test lint test-rust test-slt test-python test-compat test-golden test-crash test-fuzz bench soak wheel fmt clean
+.DEFAULT_GOAL := help
+
+help: ## This list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/demo ## Build, install into .venv and show the product on an embedded database and over REST.
+	$(BIN)/python examples/quickstart.py
+
+test: lint test-rust test-slt test-python test-compat test-golden test-crash test-fuzz ## Everything that must pass.
+	@echo "make test: all parts passed"
+
+lint: $(VENV)/test ## Formatting, lints, layers, types.
+	cargo fmt --all --check
+	$(PYTHON) tools/check_layers.py
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check python examples tools tests bench
+	$(BIN)/ruff format --check python examples tools tests bench
+	$(BIN)/mypy --config-file python/pyproject.toml python/embudo
+	@tools/optional.sh cargo-deny cargo deny --log-level error check
+	@tools/optional.sh typos typos
+
+test-rust: ## Unit, property and simulation tests of every crate.
+	cargo test --quiet --workspace --exclude embudo-python --exclude embudo-tests
+
+test-slt: ## The SQL corpus, embedded and over REST.
+	cargo test --quiet --package embudo-tests --test slt
+
+test-python: $(VENV)/test ## The Python packages.
+	$(BIN)/python -m pytest -q python/tests
+
+test-compat: $(VENV)/test ## Official clients, unmodified, against our server.
+	$(BIN)/python tests/compat/run.py
+
+test-golden: $(VENV)/test ## Recorded answers of a TDengine, replayed against our server.
+	$(BIN)/python tests/golden.py
+
+test-crash: $(VENV)/test ## 200 kills of a writing process; nothing acknowledged is lost.
+	$(BIN)/python tests/crash.py --kills 200
+
+test-fuzz: ## Every fuzz target for 30 seconds.
+	@tools/fuzz.sh 30
+
+bench: $(VENV)/test ## Side by side with DuckDB and chDB, in one run.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check duckdb chdb
+	$(BIN)/python bench/run.py
+
+soak: $(VENV)/test ## The long forms: 2,000 kills, ten minutes a fuzz target, long simulation.
+	$(BIN)/python tests/crash.py --kills 2000
+	EMBUDO_SIMULATIONS=20000 cargo test --quiet --package embudo-storage simulation
+	@tools/fuzz.sh 600
+
+wheel: $(DIST)/built ## The wheel, into the cache's dist folder.
+	@ls -l $(DIST)/*.whl
+
+fmt: $(VENV)/test ## Format everything.
+	cargo fmt --all
+	$(BIN)/ruff format python examples tools tests bench
+	$(BIN)/ruff check --fix python examples tools tests bench
+
+clean: ## Forget the environment and the caches.
+	rm -rf $(VENV) $(CACHE)
+
+$(VENV)/made:
+	@$(PYTHON) tools/preflight.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2'
+	@touch $@
+
+$(DIST)/built: $(SOURCES) | $(VENV)/made
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	@$(PYTHON) tools/build_progress.py embudo-python -- $(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out $(DIST)
+	@touch $@
+
+$(VENV)/installed: $(DIST)/built
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(DIST)/*.whl
+	@touch $@
+
+$(VENV)/demo: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pandas>=2.2' 'sqlalchemy>=2.0' matplotlib
+	@touch $@
+
+$(VENV)/test: $(VENV)/installed python/requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-test.txt
+	@touch $@

@@ -1,0 +1,142 @@
+//! Runs `tests/slt/**/*.slt` on every transport, each file on a fresh in-memory database. `SLT_ONLY=text` picks files by
+//! name, `SLT_TRANSPORT=embedded|rest` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use embudo_client::{ConnectOptions, Driver, Dsn, connect};
+use embudo_engine::{Engine, EngineOptions};
+use embudo_server::{Server, ServerHandle, ServerOptions};
+use embudo_tests::{cell, letter};
+use embudo_types::{Error, Outcome, Zone, arrow};
+use sqllogictest::{ColumnType, DB, DBOutput, Runner, default_normalizer, default_validator, strict_column_validator};
+
+/// A column's letter, as `embudo_tests` defines them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Letter(char);
+
+impl ColumnType for Letter {
+    fn from_char(value: char) -> Option<Self> {
+        "IRBWTJXN".contains(value).then_some(Self(value))
+    }
+
+    fn to_char(&self) -> char {
+        self.0
+    }
+}
+
+/// One session on one transport.
+struct Session(Box<dyn Driver>);
+
+impl DB for Session {
+    type Error = Error;
+    type ColumnType = Letter;
+
+    fn run(&mut self, sql: &str) -> Result<DBOutput<Letter>, Error> {
+        let result = self.0.execute(sql, &[])?;
+        let fields = result.schema.fields().clone();
+        let types = fields.iter().map(|field| arrow::data_type(field).map(|data_type| Letter(letter(data_type)))).collect::<Result<Vec<_>, _>>()?;
+        match result.outcome {
+            Outcome::Affected(rows) => Ok(DBOutput::StatementComplete(rows)),
+            Outcome::Rows(batches) => {
+                let mut rows = Vec::new();
+                for batch in batches {
+                    let batch = batch?;
+                    for row in 0..batch.num_rows() {
+                        rows.push(fields.iter().zip(batch.columns()).map(|(field, array)| cell(field, array, row)).collect::<Result<Vec<_>, _>>()?);
+                    }
+                }
+                Ok(DBOutput::Rows { types, rows })
+            }
+        }
+    }
+
+    fn engine_name(&self) -> &'static str {
+        "embudo"
+    }
+}
+
+/// A database in memory, behind a server where the transport needs one.
+struct Fixture {
+    engine: Arc<Engine>,
+    server: Option<ServerHandle>,
+}
+
+impl Fixture {
+    fn start(transport: &str) -> Result<Self, Error> {
+        let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::default() })?;
+        let server = if transport == "rest" { Some(Server::start(Arc::clone(&engine), ServerOptions::default())?) } else { None };
+        Ok(Self { engine, server })
+    }
+
+    fn session(&self) -> Result<Session, Error> {
+        let driver = match &self.server {
+            Some(server) => connect(&Dsn::parse(&format!("taosrest://root:taosdata@{}?timezone=UTC", server.address()))?, &ConnectOptions::default())?,
+            None => embudo_client::embedded(&self.engine, "root")?,
+        };
+        Ok(Session(driver))
+    }
+
+    fn stop(self) -> Result<(), Error> {
+        if let Some(server) = self.server {
+            server.shutdown();
+        }
+        self.engine.close()
+    }
+}
+
+fn corpus(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(corpus(&path));
+        } else if path.extension().is_some_and(|extension| extension == "slt") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn run_file(path: &Path, transport: &str, complete: bool) -> Result<(), String> {
+    let fixture = Fixture::start(transport).map_err(|error| error.to_string())?;
+    let mut runner = Runner::new(async || fixture.session());
+    runner.with_column_validator(strict_column_validator);
+    let outcome = if complete {
+        let update = runner.update_test_file(path, " ", default_validator, default_normalizer, strict_column_validator);
+        futures::executor::block_on(update).map_err(|error| error.to_string())
+    } else {
+        runner.run_file(path).map_err(|error| error.display(false).to_string())
+    };
+    drop(runner);
+    fixture.stop().map_err(|error| error.to_string())?;
+    outcome
+}
+
+fn main() -> ExitCode {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("slt");
+    let only = std::env::var("SLT_ONLY").unwrap_or_default();
+    let chosen = std::env::var("SLT_TRANSPORT").ok();
+    let complete = std::env::var_os("SLT_COMPLETE").is_some();
+    let (mut passed, mut failed) = (0, 0);
+    for transport in ["embedded", "rest"] {
+        if chosen.as_deref().is_some_and(|chosen| chosen != transport) || (complete && transport != "embedded") {
+            continue;
+        }
+        for path in corpus(&folder).iter().filter(|path| path.to_string_lossy().contains(&only)) {
+            match run_file(path, transport, complete) {
+                Ok(()) => passed += 1,
+                Err(reason) => {
+                    failed += 1;
+                    println!("{transport}: {}\n{reason}\n", path.display());
+                }
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    if failed > 0 || passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
