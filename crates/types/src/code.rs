@@ -57,6 +57,7 @@ codes! {
     INVALID_OPTION = 0x011A, "Invalid option";
     INVALID_JSON_FORMAT = 0x011B, "Invalid json format";
     VERSION_NOT_COMPATIBLE = 0x011E, "Version not compatible";
+    CHECKSUM_ERROR = 0x011F, "Checksum error";
     CONFIG_NOT_FOUND = 0x0122, "Config not found";
     INVALID_TIMESTAMP_FORMAT = 0x0127, "Invalid timestamp format";
     NO_AVAILABLE_DISK = 0x0129, "No available disk";

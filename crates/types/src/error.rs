@@ -44,6 +44,11 @@ impl Error {
         Self::with(code, format!("{what}: {source}")).caused_by(source)
     }
 
+    /// Stored bytes that cannot be what was written; `what` names the place as far as it is known.
+    pub fn corrupt(what: impl std::fmt::Display) -> Self {
+        Self::with(code::CHECKSUM_ERROR, format!("Checksum error: {what}"))
+    }
+
     /// The same error with its cause.
     pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
