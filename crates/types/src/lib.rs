@@ -20,6 +20,6 @@ pub use error::{Error, Result};
 pub use precision::Precision;
 pub use result_set::{BatchStream, Outcome, ResultSet};
 pub use statistics::ColumnStatistics;
-pub use timestamp::{format_rfc3339, parse_timestamp};
+pub use timestamp::{civil_from_days, format_rfc3339, parse_timestamp};
 pub use value::Value;
 pub use zone::Zone;

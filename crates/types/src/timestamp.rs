@@ -145,7 +145,7 @@ pub fn format_rfc3339(ticks: i64, precision: Precision, zone: &Zone, out: &mut S
 }
 
 /// Year, month and day of a day number since 1970-01-01, for any i64 second (jiff's calendar ends at year 9999).
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);

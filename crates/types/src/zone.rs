@@ -83,7 +83,8 @@ impl Zone {
         self.from_local(moved)?.checked_mul(unit)?.checked_add(ticks.rem_euclid(unit))
     }
 
-    fn offset_at_second(&self, second: i64) -> i32 {
+    /// Offset east of UTC in seconds at an instant in seconds.
+    pub fn offset_at_second(&self, second: i64) -> i32 {
         Timestamp::from_second(second.clamp(-377_000_000_000, 253_000_000_000)).map_or(0, |instant| self.0.to_offset(instant).seconds())
     }
 }
