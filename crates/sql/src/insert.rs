@@ -9,10 +9,7 @@ use std::{io::Read, sync::Arc};
 use arrow_array::ArrayRef;
 use embudo_types::{DataType, Error, Precision, Result, Value, Zone, code};
 
-use crate::ast::{
-    statement::{InsertSelect, ObjectName},
-    table::LiteralValue,
-};
+use crate::ast::statement::{InsertSelect, ObjectName};
 
 /// What the meaning of the statement depends on besides the tables.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +31,6 @@ pub struct TableClause {
     pub using: Option<Using>,
     /// The column list in lower case unless in backticks; `None` stands for every column in order.
     pub columns: Option<Vec<String>>,
-    /// Byte offset of the column list's names, for [`Error::at`].
-    pub position: usize,
 }
 
 /// `USING supertable [(tags)] TAGS (values) [TTL n] [COMMENT '…']`.
@@ -45,8 +40,8 @@ pub struct Using {
     pub supertable: ObjectName,
     /// The tags that `values` are for; empty for all in order.
     pub tag_names: Vec<String>,
-    /// Tag values; [`crate::literal::convert`] types them.
-    pub values: Vec<LiteralValue>,
+    /// Tag values, each of the type that [`InsertSink::tags`] gave for its place.
+    pub values: Vec<Value>,
     /// TTL in days.
     pub ttl: Option<i64>,
     /// COMMENT.
@@ -58,8 +53,21 @@ pub struct Using {
 pub struct Layout {
     /// Ticks of the database.
     pub precision: Precision,
+    /// Whether the table is a super table, so that a `tbname` column is needed.
+    pub supertable: bool,
+    /// Whether the table has a composite key, so that its second column is needed.
+    pub keyed: bool,
     /// One a cell.
     pub columns: Vec<LayoutColumn>,
+}
+
+/// The tags of a USING clause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagLayout {
+    /// Ticks of the database.
+    pub precision: Precision,
+    /// Name and type of each tag that takes a value.
+    pub tags: Vec<(String, DataType)>,
 }
 
 /// One cell's column.
@@ -90,7 +98,13 @@ pub enum ColumnRole {
 
 /// Takes what [`parse`] reads.
 pub trait InsertSink {
+    /// Names and types of the tags that a USING clause gives values for: those of `names` in that order, else all. An unknown
+    /// super table or tag is an error. A JSON tag is given as its text, checked and normalised by [`crate::literal`].
+    fn tags(&mut self, supertable: &ObjectName, names: &[String]) -> Result<Arc<TagLayout>>;
+
     /// The columns of a clause: those of `clause.columns` in that order, else all of the table. Called once a clause, before its rows.
+    /// Unknown tables (0x2603 "Table does not exist") and columns (0x2602) are the sink's to refuse; a missing timestamp, key or
+    /// `tbname` and names given twice are the parser's.
     /// A sink that gives the same `Arc` for like clauses saves the parser work.
     fn layout(&mut self, clause: TableClause) -> Result<Arc<Layout>>;
 
