@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# fuzz.sh SECONDS [TARGET…]: run every fuzz target (or those named) for so long each. Needs only stable Rust and a C++ compiler:
+# the coverage that libFuzzer wants is asked of the compiler directly. Corpora are kept in the cache; a crash is printed and fails.
+set -eu
+cd "$(dirname "$0")/.."
+seconds=$1
+shift
+if ! command -v c++ >/dev/null 2>&1; then
+  echo "skipped: fuzzing needs a C++ compiler (c++)"
+  exit 0
+fi
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/embudo
+export CARGO_TARGET_DIR=$cache/target-fuzz
+flags=(--cfg fuzzing -Cpasses=sancov-module)
+for option in level=4 inline-8bit-counters pc-table trace-compares; do flags+=("-Cllvm-args=-sanitizer-coverage-$option"); done
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="${flags[*]}" cargo build --quiet --release --target "$host" --manifest-path fuzz/Cargo.toml
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then for file in fuzz/targets/*.rs; do targets+=("$(basename "$file" .rs)"); done; fi
+passed=0
+failed=0
+for target in "${targets[@]}"; do
+  corpus=$cache/fuzz/$target
+  mkdir -p "$corpus"
+  if (cd "$corpus/.." && "$CARGO_TARGET_DIR/$host/release/$target" "$corpus" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 >"$target.log" 2>&1); then
+    passed=$((passed + 1))
+    echo "fuzz $target: $(grep -E '^Done|stat::number_of_executed_units' "$corpus/../$target.log" | tail -n 1)"
+  else
+    failed=$((failed + 1))
+    tail -n 30 "$corpus/../$target.log"
+  fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
