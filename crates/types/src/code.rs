@@ -38,6 +38,7 @@ macro_rules! codes {
 }
 
 codes! {
+    LOGIN_FAILED = 0x0003, "Authentication failure";
     UNABLE_TO_ESTABLISH_CONNECTION = 0x000B, "Unable to establish connection";
     CLIENT_AND_SERVER_S_TIME_IS = 0x0013, "Client and server's time is not synchronized";
     UNABLE_TO_RESOLVE_FQDN = 0x0015, "Unable to resolve FQDN";
@@ -266,6 +267,15 @@ codes! {
     LICENCE_LIMITS_ENT_EXPIRED_DNODES_ACCOUNTS_0821 = 0x0821, "licence limits (ENT): expired, dnodes, accounts, time series, DBs, users, connections, streams, speed, storage, subscriptions, cpu, stables, tables, views";
     LICENCE_LIMITS_ENT_EXPIRED_DNODES_ACCOUNTS_0822 = 0x0822, "licence limits (ENT): expired, dnodes, accounts, time series, DBs, users, connections, streams, speed, storage, subscriptions, cpu, stables, tables, views";
     LICENCE_LIMITS_ENT_EXPIRED_DNODES_ACCOUNTS_0823 = 0x0823, "licence limits (ENT): expired, dnodes, accounts, time series, DBs, users, connections, streams, speed, storage, subscriptions, cpu, stables, tables, views";
+    REQUEST_TOO_BIG = 0x1104, "request too big";
+    NO_AUTHORIZATION = 0x1105, "no auth info input";
+    REQUEST_EMPTY = 0x1106, "request is empty";
+    NO_SQL = 0x1107, "no sql input";
+    TOKEN_NOT_GENERATED = 0x110A, "generate taosd token error";
+    INVALID_CONTENT_LENGTH = 0x1121, "invalid content length";
+    INVALID_AUTHORIZATION_TYPE = 0x1122, "invalid type of Authorization";
+    INVALID_BASIC_AUTHORIZATION = 0x1124, "invalid basic Authorization";
+    INVALID_TAOSD_AUTHORIZATION = 0x1125, "invalid taosd Authorization";
     SYNTAX_ERROR_NEAR = 0x2600, "syntax error near \"`text`\"";
     INCOMPLETE_SQL_STATEMENT = 0x2601, "Incomplete SQL statement";
     INVALID_COLUMN_NAME = 0x2602, "Invalid column name: `c`";
@@ -436,6 +446,7 @@ codes! {
     NO_COMMITTED_INFO = 0x4011, "No committed info";
     REPLAY_NEED_ONLY_ONE_VGROUP_IF = 0x4013, "Replay need only one vgroup if subscribe super table";
     REPLAY_IS_DISABLED_IF_SUBSCRIBE_DB = 0x4014, "Replay is disabled if subscribe db or stable";
+    TOO_MANY_REQUESTS = 0xFFFE, "too many requests, try again later";
     UNCLASSIFIED = 0xFFFF, "unknown error";
 }
 
