@@ -1,1 +1,19 @@
-//! Log, memory tables and block files.
+//! Log, memory tables and block files of one database: a [`Store`] takes entries, keeps them safe, and gives snapshots to read.
+//! Tables are numbers here and columns are numbers; names, schemas and tags are the catalogue's.
+
+mod clock;
+mod options;
+mod rows;
+mod scan;
+mod scheduler;
+mod source;
+mod store;
+pub mod vfs;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions};
+pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TimeRange, Uid, is_storable};
+pub use scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
+pub use scheduler::{Job, Scheduler};
+pub use source::{Source, SourceRef, Tombstone};
+pub use store::{LastRow, Snapshot, Store};
