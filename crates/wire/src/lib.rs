@@ -1,1 +1,7 @@
-//! Wire formats of TDengine's protocols.
+//! Wire formats of TDengine's protocols as pure functions: bytes in, bytes out, no I/O. Server and client share them.
+//!
+//! Every format is written from a result's schema alone: each field carries TDengine's type in its metadata
+//! ([`embudo_types::arrow`]).
+
+pub mod authorization;
+pub mod rest;
