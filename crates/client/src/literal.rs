@@ -28,12 +28,36 @@ pub fn render<'a>(sql: &'a str, parameters: &[Value]) -> Result<Cow<'a, str>> {
 
 /// Byte offsets of the `?` tokens.
 pub fn placeholders(sql: &str) -> Vec<usize> {
-    let bytes = sql.as_bytes();
     let mut found = Vec::new();
+    tokens(sql, b'?', |at| found.push(at));
+    found
+}
+
+/// The statement with `?` in place of every `:name`, and the names in that order.
+pub fn positional(sql: &str) -> (String, Vec<&str>) {
+    let bytes = sql.as_bytes();
+    let (mut out, mut names, mut from) = (String::with_capacity(sql.len()), Vec::new(), 0);
+    tokens(sql, b':', |at| {
+        let length = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let starts = bytes.get(at + 1).is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+        if starts && at >= from {
+            out.push_str(&sql[from..at]);
+            out.push('?');
+            names.push(&sql[at + 1..=at + length]);
+            from = at + 1 + length;
+        }
+    });
+    out.push_str(&sql[from..]);
+    (out, names)
+}
+
+/// Calls `found` with the offset of every `sign` outside quotes, names and comments.
+fn tokens(sql: &str, sign: u8, mut found: impl FnMut(usize)) {
+    let bytes = sql.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'?' => found.push(at),
+            byte if byte == sign => found(at),
             quote @ (b'\'' | b'"') => at = end_of_text(bytes, at, quote),
             b'`' => at = bytes[at + 1..].iter().position(|&byte| byte == b'`').map_or(bytes.len(), |length| at + 1 + length),
             b'-' if bytes.get(at + 1) == Some(&b'-') => at = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |length| at + length),
@@ -44,7 +68,6 @@ pub fn placeholders(sql: &str) -> Vec<usize> {
         }
         at += 1;
     }
-    found
 }
 
 /// Offset of the quote that ends the text beginning at `at`; a doubled or escaped quote does not.
@@ -137,7 +160,8 @@ fn write_text(text: &str, out: &mut String) {
     out.push('\'');
 }
 
-fn write_decimal(unscaled: i128, scale: usize, out: &mut String) {
+/// Appends `unscaled` with `scale` digits after the point.
+pub fn write_decimal(unscaled: i128, scale: usize, out: &mut String) {
     if unscaled < 0 {
         out.push('-');
     }
@@ -181,6 +205,15 @@ mod tests {
         assert_eq!(literal(Value::Decimal(-1_230, 10, 2)), "-12.30");
         assert_eq!(literal(Value::Decimal(5, 10, 2)), "0.05");
         assert_eq!(literal(Value::Bool(true)), "TRUE");
+    }
+
+    #[test]
+    fn names_become_places() {
+        let sql = "SELECT ':a', :a, `:b` FROM t WHERE x = :long_name1 -- :c";
+        let (positional, names) = positional(sql);
+        assert_eq!(positional, "SELECT ':a', ?, `:b` FROM t WHERE x = ? -- :c");
+        assert_eq!(names, ["a", "long_name1"]);
+        assert_eq!(super::positional("a::b : c").1, ["b"]);
     }
 
     #[test]
