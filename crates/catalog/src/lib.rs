@@ -1,1 +1,23 @@
-//! Databases, tables, tags and users.
+//! Databases, tables, tags and users: what names mean. Rows are the store's; what a statement may do is the engine's.
+//!
+//! Every change is a Meta entry of a log before it is in memory: tables and tags in their database's log, databases and users in
+//! the system log. A database's catalogue file is a checkpoint of its log, nothing more.
+
+mod catalog;
+mod children;
+mod database;
+mod namespace;
+mod options;
+mod postings;
+mod schema;
+mod table;
+mod tag_column;
+mod user;
+
+pub use catalog::Catalog;
+pub use children::Children;
+pub use database::Database;
+pub use options::{CacheModel, DatabaseOptions, minutes_of, minutes_of_duration};
+pub use schema::{Column, Compression, Encoding, Level, Schema};
+pub use table::{Child, NormalTable, Supertable, Table, TableOptions, TagIndex};
+pub use user::User;
