@@ -5,3 +5,4 @@
 
 pub mod authorization;
 pub mod rest;
+pub mod schemaless;
