@@ -48,7 +48,7 @@ pub fn read(kind: u8, reader: &mut Reader<'_>, count: usize, out: &mut BooleanBu
         }
         SOME => {
             let bytes = reader.take(count.div_ceil(8))?;
-            let stray = bytes.last().is_some_and(|last| count % 8 != 0 && last >> (count % 8) != 0);
+            let stray = bytes.last().is_some_and(|last| !count.is_multiple_of(8) && last >> (count % 8) != 0);
             if stray {
                 return Err(Error::corrupt("bits past the end of a bitmap"));
             }

@@ -22,13 +22,15 @@ fn array(data_type: &ArrowType, seeds: &[Option<u128>]) -> ArrayRef {
         ArrowType::Utf8 => Arc::new(seeds.iter().map(|seed| seed.map(text)).collect::<StringArray>()),
         ArrowType::Binary => {
             let mut builder = BinaryBuilder::new();
-            seeds.iter().for_each(|seed| builder.append_option(seed.map(|seed| seed.to_le_bytes()[..(seed % 17) as usize].to_vec())));
+            for seed in seeds {
+                builder.append_option(seed.map(|seed| seed.to_le_bytes()[..(seed % 17) as usize].to_vec()));
+            }
             Arc::new(builder.finish())
         }
         other => {
             let width = PhysicalType::of(other).unwrap().width();
             let bytes: Vec<u8> = seeds.iter().flat_map(|seed| seed.unwrap_or(0).to_le_bytes()[..width].to_vec()).collect();
-            let nulls = NullBuffer::from_iter(seeds.iter().map(Option::is_some));
+            let nulls = seeds.iter().map(Option::is_some).collect::<NullBuffer>();
             let data = ArrayData::builder(other.clone()).len(seeds.len()).add_buffer(Buffer::from_vec(bytes)).nulls(Some(nulls)).align_buffers(true);
             make_array(data.build().unwrap())
         }
