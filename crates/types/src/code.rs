@@ -203,6 +203,7 @@ codes! {
     VNODE_IS_CLOSED_OR_REMOVED = 0x0503, "Vnode is closed or removed";
     DATABASE_WRITE_OPERATION_DENIED = 0x0512, "Database write operation denied";
     VNODE_NOT_EXIST = 0x0520, "Vnode not exist";
+    INVALID_TABLE_ACTION = 0x0524, "Invalid table action";
     TABLE_COLUMN_ALREADY_EXISTS = 0x0525, "Table column already exists";
     TABLE_COLUMN_NOT_EXISTS = 0x0526, "Table column not exists";
     TABLE_COLUMN_IS_SUBSCRIBED = 0x0527, "Table column is subscribed";
