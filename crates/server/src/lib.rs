@@ -1,1 +1,97 @@
-//! The server that TDengine's clients talk to.
+//! The server that TDengine's clients talk to: taosAdapter's HTTP interface on an open [`Engine`].
+//!
+//! The only crate that knows tokio. It reads requests, lets them wait their turn, runs them on the engine in blocking threads and
+//! streams results; what a statement means is the engine's business, what a body looks like is `wire`'s.
+//!
+//! One folder a protocol (`rest`), all on the same parts: `authentication` (who asks), `turns` (who runs when), `answer` (a result
+//! as a body, piece by piece), `compression`, `metrics`, `connections` (sockets, limits, the graceful stop).
+
+mod answer;
+mod authentication;
+mod compression;
+mod connections;
+mod metrics;
+mod options;
+mod refusal;
+mod rest;
+mod router;
+mod signals;
+mod turns;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use embudo_engine::Engine;
+use embudo_types::{Error, Result};
+use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
+
+pub use options::{DEFAULT_PORT, ServerOptions};
+
+/// Starts servers.
+pub struct Server;
+
+impl Server {
+    /// Listens and answers in threads of its own until the handle is shut down or dropped. The engine stays the caller's: it is
+    /// neither synced nor closed here.
+    ///
+    /// Refuses to listen beyond the own machine while `root` has its well-known password.
+    pub fn start(engine: Arc<Engine>, options: ServerOptions) -> Result<ServerHandle> {
+        let addresses = options.addresses()?;
+        authentication::refuse_default_password(&engine, &addresses)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(options.worker_threads)
+            .max_blocking_threads(options.blocking_threads)
+            .thread_name("embudo-server")
+            .enable_all()
+            .build()
+            .map_err(|source| Error::io("starting the server's threads", source))?;
+        let listener =
+            runtime.block_on(TcpListener::bind(addresses.as_slice())).map_err(|source| Error::io(format!("listening on {}", options.listen), source))?;
+        let address = listener.local_addr().map_err(|source| Error::io("reading the listening address", source))?;
+        let (stop, stopped) = watch::channel(false);
+        let serving = runtime.spawn(connections::serve(listener, router::State::new(engine, options), stopped));
+        tracing::info!(%address, "listening");
+        Ok(ServerHandle { address, stop, running: Some((runtime, serving)) })
+    }
+}
+
+/// A running server.
+pub struct ServerHandle {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    running: Option<(Runtime, JoinHandle<()>)>,
+}
+
+impl ServerHandle {
+    /// Where it listens; with the port that was chosen where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, finishes the requests that are under way and returns. Must not be called from an async task.
+    pub fn shutdown(&mut self) {
+        let Some((runtime, serving)) = self.running.take() else { return };
+        self.stop.send_replace(true);
+        if let Err(error) = runtime.block_on(serving) {
+            tracing::error!(%error, "the server ended badly");
+        }
+        runtime.shutdown_background();
+        tracing::info!(address = %self.address, "stopped");
+    }
+
+    /// Serves until the process is told to stop (SIGTERM, SIGINT or Ctrl-C), then shuts down gracefully. A second signal ends the
+    /// waiting for open requests.
+    pub fn run_until_signal(&mut self) -> Result<()> {
+        let Some((runtime, _)) = &self.running else { return Ok(()) };
+        runtime.block_on(signals::first())?;
+        tracing::info!("stopping: finishing requests");
+        runtime.spawn(signals::exit_on_the_next());
+        self.shutdown();
+        Ok(())
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}

@@ -1,0 +1,83 @@
+//! Sockets: accepting, the limit on open connections, time-outs, and the graceful stop.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+use crate::router::{self, State};
+
+/// Serves until `stopped` says so, then lets open requests finish.
+pub async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+    let limit = u32::try_from(state.options.connections).unwrap_or(u32::MAX).clamp(1, 1 << 20);
+    let places = Arc::new(Semaphore::new(limit as usize));
+    let mut protocol = http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(state.options.header_timeout);
+    let service = TowerToHyperService::new(router::routes(Arc::clone(&state)));
+    loop {
+        // A connection over the limit is not accepted: it waits in the system's backlog.
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, accept(&listener).await)
+        };
+        let (place, stream) = tokio::select! {
+            next = next => next,
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        let counted = state.metrics.connection();
+        let conversation = converse(protocol.clone(), stream, service.clone(), stopped.clone());
+        tokio::spawn(async move {
+            conversation.await;
+            drop((counted, place));
+        });
+    }
+    drop(listener);
+    // All places are free when the last conversation has ended.
+    if timeout(state.options.stop_timeout, places.acquire_many(limit)).await.is_err() {
+        tracing::warn!("stopping although requests are still open");
+    }
+}
+
+/// The next connection. Running out of descriptors is no reason to stop: some are freed soon.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// One connection's requests, until it closes or the server stops; a request under way is finished then.
+async fn converse(protocol: http1::Builder, stream: TcpStream, service: TowerToHyperService<Router>, mut stopped: watch::Receiver<bool>) {
+    // Answers are written whole; waiting to fill a packet only adds delay.
+    let _ = stream.set_nodelay(true);
+    let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "connection broke");
+                }
+                return;
+            }
+            _ = stopped.wait_for(|stop| *stop), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a server can be told.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use embudo_types::{Error, Result, code};
+
+/// The port of TDengine's HTTP interface.
+pub const DEFAULT_PORT: u16 = 6041;
+
+/// Settings of a server; [`Default`] listens on the own machine only.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// `host:port`, `host` (port 6041) or `:port` (every interface). Port 0 takes a free one.
+    pub listen: String,
+    /// Threads that handle sockets; statements run in others.
+    pub worker_threads: usize,
+    /// Threads that statements may run in.
+    pub blocking_threads: usize,
+    /// Open connections; further ones wait to be accepted.
+    pub connections: usize,
+    /// Bytes of a request's body, inflated.
+    pub body_bytes: usize,
+    /// How long a connection may take to send a request's head, idle time between requests included.
+    pub header_timeout: Duration,
+    /// How long a request's body may pause.
+    pub body_timeout: Duration,
+    /// How long a statement may wait for its turn.
+    pub queue_timeout: Duration,
+    /// How long a client may leave a result unread.
+    pub result_timeout: Duration,
+    /// How long a stop waits for open requests.
+    pub stop_timeout: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: format!("127.0.0.1:{DEFAULT_PORT}"),
+            worker_threads: 2,
+            blocking_threads: 256,
+            connections: 1_024,
+            body_bytes: 16 << 20,
+            header_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            queue_timeout: Duration::from_secs(60),
+            result_timeout: Duration::from_secs(300),
+            stop_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// The socket addresses that `listen` names.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        let listen = self.listen.trim();
+        let with_port = if let Some(port) = listen.strip_prefix(':') {
+            // Dual stack: also takes IPv4.
+            format!("[::]:{port}")
+        } else if listen.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_ipv6()) {
+            format!("[{listen}]:{DEFAULT_PORT}")
+        } else if listen.contains(':') && !listen.ends_with(']') {
+            listen.to_owned()
+        } else {
+            format!("{listen}:{DEFAULT_PORT}")
+        };
+        let invalid = |source| Error::with(code::INVALID_CONFIG_OPTION, format!("cannot listen on {listen:?}: {source}; give host:port")).caused_by(source);
+        Ok(with_port.to_socket_addrs().map_err(invalid)?.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_an_address() {
+        for (listen, address) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("127.0.0.1", "127.0.0.1:6041"),
+            (":6042", "[::]:6042"),
+            ("::1", "[::1]:6041"),
+            ("[::1]", "[::1]:6041"),
+            ("[::1]:7", "[::1]:7"),
+            ("0.0.0.0:6041", "0.0.0.0:6041"),
+        ] {
+            let options = ServerOptions { listen: listen.into(), ..ServerOptions::default() };
+            assert_eq!(options.addresses().unwrap(), [address.parse().unwrap()], "{listen}");
+        }
+        for listen in ["", "127.0.0.1:70000", "127.0.0.1:x"] {
+            assert!(ServerOptions { listen: listen.into(), ..ServerOptions::default() }.addresses().is_err(), "{listen}");
+        }
+    }
+}

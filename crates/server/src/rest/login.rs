@@ -1,0 +1,32 @@
+//! `GET /rest/login/{user}/{password}`: a token for the `Taosd` scheme.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State as Shared},
+    http::StatusCode,
+    response::Response,
+};
+use embudo_types::{Code, code};
+use embudo_wire::authorization::Credentials;
+
+use crate::{
+    refusal::{Refusal, message},
+    router::State,
+};
+
+/// The code of success.
+const SUCCESS: Code = Code(0);
+
+/// Checks the password and mints the token.
+pub async fn mint_token(Shared(state): Shared<Arc<State>>, Path((user, password)): Path<(String, String)>) -> Result<Response, Refusal> {
+    let credentials = Credentials { user, password };
+    let Some(token) = credentials.token() else {
+        return Ok(message(StatusCode::BAD_REQUEST, code::TOKEN_NOT_GENERATED, code::TOKEN_NOT_GENERATED.text()));
+    };
+    let engine = Arc::clone(&state.engine);
+    Ok(match state.turns.first(move || engine.authenticate(&credentials.user, &credentials.password)).await? {
+        Ok(()) => message(StatusCode::OK, SUCCESS, &token),
+        Err(_) => message(StatusCode::UNAUTHORIZED, code::LOGIN_FAILED, code::LOGIN_FAILED.text()),
+    })
+}

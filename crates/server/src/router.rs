@@ -1,0 +1,101 @@
+//! Which path leads where, and what is true of every request: it is counted, and pages of other origins may send it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State as Shared},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, ORIGIN},
+    },
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use embudo_engine::Engine;
+
+use crate::{
+    metrics::{self, Metrics},
+    options::ServerOptions,
+    refusal, rest,
+    turns::Turns,
+};
+
+/// What every handler shares.
+pub struct State {
+    /// The database.
+    pub engine: Arc<Engine>,
+    /// The settings.
+    pub options: ServerOptions,
+    /// Who runs when.
+    pub turns: Turns,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl State {
+    /// The state of a new server.
+    pub fn new(engine: Arc<Engine>, options: ServerOptions) -> Arc<Self> {
+        let turns = Turns::new(options.queue_timeout);
+        Arc::new(Self { engine, options, turns, metrics: Metrics::new() })
+    }
+}
+
+/// Every path.
+pub fn routes(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/rest/sql", post(rest::sql::run))
+        .route("/rest/sql/{database}", post(rest::sql::run_in_database))
+        .route("/rest/login/{user}/{password}", get(rest::login::mint_token))
+        .route("/-/ping", get(ping))
+        .route("/metrics", get(show_metrics))
+        .fallback(refusal::not_found)
+        .method_not_allowed_fallback(refusal::not_found)
+        // Bodies are read by `rest::body`, with its own limit.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(&state), observe))
+        .with_state(state)
+}
+
+/// Counts a request and applies the rules of cross-origin requests.
+async fn observe(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
+    let path = family(request.uri().path());
+    let foreign = request.headers().contains_key(ORIGIN);
+    let preflight = foreign && request.method() == Method::OPTIONS;
+    let mut response = if preflight { allow_all() } else { next.run(request).await };
+    if foreign {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    state.metrics.request(path, response.status().as_u16());
+    response
+}
+
+/// The paths that are counted apart; names and secrets inside a path must not become labels.
+fn family(path: &str) -> &'static str {
+    const FAMILIES: [&str; 4] = ["/rest/sql", "/rest/login", "/-/ping", "/metrics"];
+    FAMILIES.into_iter().find(|family| path.starts_with(family)).unwrap_or("other")
+}
+
+/// The answer to a browser's question whether it may ask, as recorded.
+fn allow_all() -> Response {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_HEADERS, "Origin,Content-Length,Content-Type,Authorization"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"),
+        (ACCESS_CONTROL_MAX_AGE, "43200"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// Alive.
+async fn ping() -> StatusCode {
+    StatusCode::OK
+}
+
+/// The counters as text.
+async fn show_metrics(Shared(state): Shared<Arc<State>>) -> Response {
+    match state.metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE))], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
