@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use arrow_array::Array;
+use arrow_array::{Array, RecordBatch};
 use embudo_types::{Error, Result, ResultSet, Value, code};
 
-use crate::{Dsn, Transport, rest::RestDriver};
+use crate::{Dsn, Transport, insert_text, rest::RestDriver};
 
 /// How to connect beyond what the DSN says.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +46,21 @@ pub trait Driver: Send + Sync {
         text.ok_or_else(|| Error::internal("SERVER_VERSION() gave no text"))
     }
 
+    /// Writes rows that come as Arrow columns named and typed like the target's. `target` (`[database.]table`) is a child or normal
+    /// table, or a supertable: then a column `tbname` names the children, and columns of its tags give those of children that are
+    /// made. Gives how many rows were written. Here they become INSERT statements; a transport with a better way has its own.
+    fn insert(&self, target: &str, batches: &mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<u64> {
+        batches.map(|batch| insert_text::insert(self, target, &batch?)).sum()
+    }
+
     /// How this session reaches its database.
     fn transport(&self) -> Transport;
+
+    /// The engine behind an embedded session.
+    #[cfg(feature = "embedded")]
+    fn engine(&self) -> Option<std::sync::Arc<embudo_engine::Engine>> {
+        None
+    }
 
     /// Makes a call that runs in another thread end soon with `QUERY_TERMINATED`, where the transport can.
     fn interrupt(&self);
@@ -60,6 +73,8 @@ pub trait Driver: Send + Sync {
 pub fn connect(dsn: &Dsn, options: &ConnectOptions) -> Result<Box<dyn Driver>> {
     match dsn.transport {
         Transport::Rest => Ok(Box::new(RestDriver::new(dsn, options)?)),
+        #[cfg(feature = "embedded")]
+        Transport::Embedded => Ok(Box::new(crate::embedded::EmbeddedDriver::open(dsn)?)),
         other => Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("this build has no {} transport", other.name()))),
     }
 }

@@ -9,11 +9,23 @@
 //! # Ok::<(), embudo_types::Error>(())
 //! ```
 
+pub mod bulk;
+#[cfg(feature = "embedded")]
+mod deadline;
 mod driver;
 mod dsn;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod insert_text;
 pub mod literal;
 mod rest;
 
 pub use driver::{ConnectOptions, Driver, Request, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
 pub use rest::HttpStatus;
+
+/// Forgets threads of the parent, in the child of a fork; sessions of the parent must not be used or dropped there.
+pub fn after_fork() {
+    #[cfg(feature = "embedded")]
+    deadline::after_fork();
+}

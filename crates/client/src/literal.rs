@@ -1,7 +1,7 @@
 //! Parameters for transports that have none: every `?` of a statement becomes the literal of its value. The places are
 //! found by tokens, never inside quotes, names or comments, so no value can change the statement.
 
-use std::{borrow::Cow, fmt::Write};
+use std::{borrow::Cow, fmt::Write, ops::Range};
 
 use embudo_types::{Error, Result, Value, code};
 
@@ -51,20 +51,58 @@ pub fn positional(sql: &str) -> (String, Vec<&str>) {
     (out, names)
 }
 
+/// Where the words stand that are not quoted: keywords, names, numbers.
+pub fn words(sql: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    unquoted(sql, |at, byte| {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            match found.last_mut().filter(|word| word.end == at) {
+                Some(word) => word.end += 1,
+                None => found.push(at..at + 1),
+            }
+        }
+    });
+    found
+}
+
+/// Offset of the `)` that closes the `(` at `open`.
+pub fn closing(sql: &str, open: usize) -> Option<usize> {
+    let (mut depth, mut end) = (0_usize, None);
+    unquoted(sql, |at, byte| match byte {
+        b'(' if at >= open => depth += 1,
+        b')' if at > open && end.is_none() && depth > 0 => {
+            depth -= 1;
+            if depth == 0 {
+                end = Some(at);
+            }
+        }
+        _ => {}
+    });
+    end
+}
+
 /// Calls `found` with the offset of every `sign` outside quotes, names and comments.
 fn tokens(sql: &str, sign: u8, mut found: impl FnMut(usize)) {
+    unquoted(sql, |at, byte| {
+        if byte == sign {
+            found(at);
+        }
+    });
+}
+
+/// Calls `visit` with every byte outside quotes, quoted names and comments.
+fn unquoted(sql: &str, mut visit: impl FnMut(usize, u8)) {
     let bytes = sql.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            byte if byte == sign => found(at),
             quote @ (b'\'' | b'"') => at = end_of_text(bytes, at, quote),
             b'`' => at = bytes[at + 1..].iter().position(|&byte| byte == b'`').map_or(bytes.len(), |length| at + 1 + length),
             b'-' if bytes.get(at + 1) == Some(&b'-') => at = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |length| at + length),
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
                 at = bytes[at + 2..].windows(2).position(|pair| pair == b"*/").map_or(bytes.len(), |length| at + 3 + length);
             }
-            _ => {}
+            byte => visit(at, byte),
         }
         at += 1;
     }
@@ -98,6 +136,22 @@ pub fn used_database(sql: &str) -> Option<String> {
         return None;
     }
     Some(name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).map_or_else(|| name.to_ascii_lowercase(), str::to_owned))
+}
+
+/// Writes a table's name, quoted; `database.table` as two names.
+pub fn write_name(name: &[u8], out: &mut String) -> Result<()> {
+    let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty() && !name.contains(['`', '\0', '\n']));
+    let name = name.ok_or_else(|| Error::with(code::INVALID_PARAMETERS, "a table's name is text without backticks"))?;
+    let (database, table) = name.split_once('.').map_or((None, name), |(database, table)| (Some(database), table));
+    for part in database.into_iter().chain([table]) {
+        if out.ends_with('`') {
+            out.push('.');
+        }
+        out.push('`');
+        out.push_str(part);
+        out.push('`');
+    }
+    Ok(())
 }
 
 /// Writes the literal that TDengine reads back as `value`.

@@ -1,0 +1,126 @@
+//! The embedded transport: a session of the engine in this process. That one directory has one engine, and that named
+//! memory is shared, is the engine's doing.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use arrow_array::RecordBatch;
+use embudo_engine::{Engine, EngineOptions, Session};
+use embudo_types::{Error, Outcome, Result, ResultSet, Zone, code};
+
+use crate::{
+    Driver, Dsn, Location, Request, Transport,
+    deadline::{Deadline, within},
+};
+
+/// A session in this process.
+pub struct EmbeddedDriver {
+    /// `None` once closed.
+    session: Mutex<Option<Arc<Session>>>,
+    timeout: Option<Duration>,
+}
+
+impl EmbeddedDriver {
+    /// Opens the DSN's database, or joins it where this process has it open.
+    pub fn open(dsn: &Dsn) -> Result<Self> {
+        let location = match &dsn.location {
+            Location::Memory => embudo_engine::Location::Memory,
+            Location::SharedMemory(name) => embudo_engine::Location::SharedMemory(name.clone()),
+            Location::Directory(path) => embudo_engine::Location::Directory(path.clone()),
+            Location::Hosts(_) => return Err(Error::with(code::INVALID_CONFIG_OPTION, "an embedded database has no host")),
+        };
+        let zone = dsn.option("timezone").map(Zone::named).transpose()?;
+        let options = EngineOptions {
+            location,
+            read_only: dsn.flag("read_only")?.unwrap_or(false),
+            memory_limit: dsn.option("memory_limit").map(bytes).transpose()?,
+            ..EngineOptions::memory()
+        };
+        let engine = Engine::open(options)?;
+        let user = dsn.user.as_deref().unwrap_or("root");
+        if let Some(password) = &dsn.password {
+            engine.authenticate(user, password.reveal())?;
+        }
+        let session = engine.session(user)?;
+        if let Some(zone) = zone {
+            session.set_zone(zone);
+        }
+        if let Some(database) = &dsn.database {
+            session.use_database(database)?;
+        }
+        Ok(Self { session: Mutex::new(Some(Arc::new(session))), timeout: dsn.duration("timeout")? })
+    }
+
+    fn session(&self) -> Result<Arc<Session>> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        session.ok_or_else(|| Error::with(code::INVALID_OPTION, "the connection is closed"))
+    }
+}
+
+impl Driver for EmbeddedDriver {
+    fn run(&self, request: &Request<'_>) -> Result<ResultSet> {
+        let session = self.session()?;
+        let Some(timeout) = request.timeout.or(self.timeout) else { return session.execute(request.sql, request.parameters) };
+        let target = session.clone();
+        let deadline = Deadline::start(timeout, Box::new(move || target.interrupt()))?;
+        let result = deadline.check(session.execute(request.sql, request.parameters))?;
+        Ok(match result.outcome {
+            Outcome::Rows(batches) => ResultSet { schema: result.schema, outcome: Outcome::Rows(within(deadline, batches)) },
+            affected @ Outcome::Affected(_) => ResultSet { schema: result.schema, outcome: affected },
+        })
+    }
+
+    fn insert(&self, target: &str, batches: &mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<u64> {
+        self.session()?.insert_batches(target, batches)
+    }
+
+    fn transport(&self) -> Transport {
+        Transport::Embedded
+    }
+
+    fn engine(&self) -> Option<Arc<Engine>> {
+        self.session().ok().map(|session| session.engine().clone())
+    }
+
+    fn interrupt(&self) {
+        if let Ok(session) = self.session() {
+            session.interrupt();
+        }
+    }
+
+    fn close(&self) -> Result<()> {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+}
+
+/// A number of bytes: digits, with K, M or G (and B, iB) for powers of 1,024.
+fn bytes(text: &str) -> Result<u64> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches('b').trim_end_matches('i');
+    let (digits, unit) = match digits.chars().last() {
+        Some('k') => (&digits[..digits.len() - 1], 1 << 10),
+        Some('m') => (&digits[..digits.len() - 1], 1 << 20),
+        Some('g') => (&digits[..digits.len() - 1], 1_u64 << 30),
+        _ => (digits, 1),
+    };
+    let number = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    number.ok_or_else(|| Error::with(code::INVALID_CONFIG_OPTION, format!("memory_limit is a number of bytes such as 512M or 2G, not '{text}'")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_limits() {
+        assert_eq!(bytes("512M").unwrap(), 512 << 20);
+        assert_eq!(bytes("2 GiB").unwrap(), 2 << 30);
+        assert_eq!(bytes("1000").unwrap(), 1000);
+        for text in ["", "x", "-1", "1.5G", "99999999999G"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `embudo._embudo`: what the Python packages cannot do fast or at all in Python. Sessions over every transport, results as
+//! tuples, NumPy memory and Arrow, parameters. The typed API, the shims and the dialects are Python and stand on this.
+
+mod arrays;
+mod calendar;
+mod error;
+mod export;
+mod fork;
+mod parameters;
+mod result;
+mod rows;
+mod session;
+mod wait;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _embudo {
+    #[pymodule_export]
+    use crate::{
+        arrays::Memory,
+        result::{StatementResult, Table},
+        rows::RowStyle,
+        session::{Session, connect},
+    };
+
+    use pyo3::prelude::*;
+
+    /// Dropped locks and dead threads of a parent must not be touched in its forked child.
+    #[pyfunction]
+    fn after_fork() {
+        crate::fork::after_fork();
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let os = module.py().import("os")?;
+        // Windows has no fork.
+        if let Ok(register) = os.getattr("register_at_fork") {
+            let keywords = pyo3::types::PyDict::new(module.py());
+            keywords.set_item("after_in_child", module.getattr("after_fork")?)?;
+            register.call((), Some(&keywords))?;
+        }
+        Ok(())
+    }
+}

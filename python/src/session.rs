@@ -1,0 +1,150 @@
+//! A session in Python: one driver of any transport, whose calls run outside the interpreter lock.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use embudo_client::{ConnectOptions, Driver, Dsn, Request, bulk};
+use embudo_types::{Outcome as Rows, Zone};
+use pyo3::{prelude::*, types::PyDict};
+
+use crate::{
+    error::{Outcome, misuse},
+    fork::Owned,
+    parameters,
+    result::{ShownZone, StatementResult},
+    wait,
+};
+
+/// A session over one transport.
+#[pyclass(frozen, module = "embudo._embudo")]
+pub struct Session {
+    driver: Owned<Arc<dyn Driver>>,
+    closed: AtomicBool,
+    dsn: Dsn,
+    shown: ShownZone,
+}
+
+/// Opens a session on what the DSN names; `options` are its keys as keywords.
+#[pyfunction]
+#[pyo3(signature = (dsn, options, application=None))]
+pub fn connect(py: Python<'_>, dsn: &str, options: &Bound<'_, PyDict>, application: Option<String>) -> Outcome<Session> {
+    let mut dsn = Dsn::parse(dsn)?;
+    for (name, value) in options.iter() {
+        dsn.set(&name.extract::<String>()?, &value.str()?.to_string())?;
+    }
+    let zone = dsn.option("timezone").map_or_else(|| Ok(Zone::system()), Zone::named)?;
+    let target = dsn.clone();
+    let driver = wait::outside(py, || (), move || embudo_client::connect(&target, &ConnectOptions { application }))?;
+    Ok(Session { driver: Owned::new(Arc::from(driver)), closed: AtomicBool::new(false), dsn, shown: ShownZone::new(zone) })
+}
+
+impl Session {
+    fn driver(&self) -> Outcome<&Arc<dyn Driver>> {
+        let driver = self.driver.get()?;
+        if self.closed.load(Ordering::Acquire) { Err(misuse("the connection is closed")) } else { Ok(driver) }
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// How the database is reached: embedded, rest, websocket, native.
+    #[getter]
+    fn transport(&self) -> Outcome<&'static str> {
+        Ok(self.driver.get()?.transport().name())
+    }
+
+    /// The DSN with its secrets masked.
+    #[getter]
+    fn dsn(&self) -> String {
+        self.dsn.to_string()
+    }
+
+    /// Name of the session's time zone.
+    #[getter]
+    fn zone(&self) -> String {
+        self.shown.zone.name()
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The server's version.
+    fn server_version(&self, py: Python<'_>) -> Outcome<String> {
+        let driver = self.driver()?.clone();
+        let work = driver.clone();
+        wait::outside(py, || driver.interrupt(), move || work.server_version())
+    }
+
+    /// Runs one statement; `parameters` are a sequence for `?` or a mapping for `:name`.
+    #[pyo3(signature = (sql, parameters=None, timeout=None, request_id=None))]
+    fn run(&self, py: Python<'_>, sql: &str, parameters: Option<&Bound<'_, PyAny>>, timeout: Option<f64>, request_id: Option<u64>) -> Outcome<StatementResult> {
+        let driver = self.driver()?.clone();
+        let (sql, values) = parameters::bind(sql, parameters)?;
+        let timeout = timeout.map(seconds).transpose()?;
+        let work = driver.clone();
+        let (result, first) = wait::outside(
+            py,
+            || driver.interrupt(),
+            move || {
+                let mut result = work.run(&Request { sql: &sql, parameters: &values, request_id, timeout })?;
+                // Read here, its first rows bring the statement's errors where it was run.
+                let first = match &mut result.outcome {
+                    Rows::Rows(stream) => stream.next().transpose()?,
+                    Rows::Affected(_) => None,
+                };
+                Ok((result, first))
+            },
+        )?;
+        Ok(StatementResult::new(result, first, driver, self.shown.clone()))
+    }
+
+    /// Runs one statement once for each row of parameters, the rows of an INSERT together. Gives the affected rows.
+    #[pyo3(signature = (sql, rows, timeout=None))]
+    fn run_many(&self, py: Python<'_>, sql: &str, rows: &Bound<'_, PyAny>, timeout: Option<f64>) -> Outcome<u64> {
+        let driver = self.driver()?.clone();
+        let timeout = timeout.map(seconds).transpose()?;
+        let mut positional = None;
+        let mut values = Vec::new();
+        for row in rows.try_iter()? {
+            let row = row?;
+            if row.is_instance_of::<PyDict>() {
+                let (sql, row) = parameters::bind(sql, Some(&row))?;
+                positional = Some(sql);
+                values.push(row);
+            } else {
+                values.push(parameters::sequence(&row)?);
+            }
+        }
+        let sql = positional.unwrap_or_else(|| sql.to_owned());
+        let work = driver.clone();
+        wait::outside(py, || driver.interrupt(), move || bulk::run(work.as_ref(), &sql, &values, timeout))
+    }
+
+    /// Makes a call that another thread waits for end soon.
+    fn interrupt(&self, py: Python<'_>) -> Outcome<()> {
+        let driver = self.driver()?.clone();
+        py.detach(move || driver.interrupt());
+        Ok(())
+    }
+
+    /// Ends the session; more than once is allowed.
+    fn close(&self, py: Python<'_>) -> Outcome<()> {
+        let Ok(driver) = self.driver.get() else { return Ok(()) };
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let driver = driver.clone();
+        wait::outside(py, || (), move || driver.close())
+    }
+}
+
+fn seconds(timeout: f64) -> Outcome<Duration> {
+    Duration::try_from_secs_f64(timeout).map_err(|_| misuse(format!("a timeout is a number of seconds, not {timeout}")))
+}
