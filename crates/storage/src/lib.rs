@@ -1,12 +1,16 @@
 //! Log, memory tables and block files of one database: a [`Store`] takes entries, keeps them safe, and gives snapshots to read.
 //! Tables are numbers here and columns are numbers; names, schemas and tags are the catalogue's.
 
+mod cells;
 mod clock;
+mod memtable;
 mod options;
+mod resolve;
 mod rows;
 mod scan;
 mod scheduler;
 mod source;
+mod statistics;
 mod store;
 pub mod vfs;
 

@@ -1,0 +1,488 @@
+//! Rows of one shard that are not in a file yet. Each table's rows are a list of chunks: in-order rows in the main ones, late and
+//! equal-key rows in the tail ones, newest last; tables with few rows share arena chunks. One writer at a time; readers never wait
+//! for it. Logging, ordering between shards and files are the store's.
+
+mod active;
+mod append_bytes;
+mod chunk_list;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use arrow_array::Array;
+use arrow_schema::DataType as ArrowType;
+use embudo_types::Result;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use active::{ActiveChunk, ActiveWriter, CHUNK_ROWS, ChunkLayout};
+use append_bytes::{AppendBytes, Writer};
+use chunk_list::ChunkList;
+use source::{MemorySource, SealedChunk};
+
+use crate::cells::KeyValue;
+use crate::resolve::{gather, normalize, resolve, slice};
+use crate::rows::{BatchColumn, ColumnBatch, Sequence, SequenceRange, Uid};
+use crate::source::{SourceRef, Tombstone};
+
+/// A table's rows share arena chunks until it has more than this.
+const ARENA_ROWS: usize = 64;
+/// Rows of a table's first own chunk; each next one has twice as many.
+const FIRST_ROWS: usize = 64;
+/// A batch with this many rows becomes a chunk as it is.
+const BULK_ROWS: usize = 512;
+/// The table map's parts, so that growing one of them is short.
+const PARTITIONS: usize = 64;
+
+/// Unflushed rows of one shard.
+pub(crate) struct MemoryTable {
+    partitions: Box<[RwLock<FxHashMap<Uid, Arc<Child>>>]>,
+    arena: ChunkList<ArenaChunk>,
+    arena_writers: Mutex<Vec<ArenaWriter>>,
+    tombstones: RwLock<FxHashMap<Uid, Vec<Tombstone>>>,
+    bytes: AtomicU64,
+    rows: AtomicU64,
+    tables: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+}
+
+/// One table's rows.
+struct Child {
+    /// Newest arena row plus one; each arena row links to the one before.
+    head: AtomicU32,
+    /// Rows in arena chunks; counted by the writer.
+    arena_rows: AtomicU32,
+    chunks: OnceLock<Box<ChunkList<Listed>>>,
+    writer: Mutex<ChildWriter>,
+}
+
+#[derive(Default)]
+struct ChildWriter {
+    /// Greatest key so far.
+    last: Option<(i64, Option<KeyValue>)>,
+    main: Option<Box<ActiveWriter>>,
+    tail: Option<Box<ActiveWriter>>,
+}
+
+struct Listed {
+    is_tail: bool,
+    chunk: MemoryChunk,
+}
+
+enum MemoryChunk {
+    Active { chunk: Arc<ActiveChunk>, sorted: OnceLock<Arc<SealedChunk>> },
+    Sealed(Arc<SealedChunk>),
+}
+
+/// Rows of many tables; `links` holds for each row the table's row before, plus one.
+struct ArenaChunk {
+    chunk: Arc<ActiveChunk>,
+    links: Arc<AppendBytes>,
+}
+
+struct ArenaWriter {
+    place: usize,
+    key: Option<ArrowType>,
+    layout: ChunkLayout,
+    rows: ActiveWriter,
+    links: Writer,
+}
+
+impl MemoryTable {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            partitions: (0..PARTITIONS).map(|_| RwLock::default()).collect(),
+            arena: ChunkList::new(),
+            arena_writers: Mutex::default(),
+            tombstones: RwLock::default(),
+            bytes: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            tables: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes taken, the index counted.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Rows, before merging.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Tables with rows.
+    pub(crate) fn tables(&self) -> u64 {
+        self.tables.load(Ordering::Relaxed)
+    }
+
+    /// Sequences of what is in; `None` when nothing is.
+    pub(crate) fn sequences(&self) -> Option<SequenceRange> {
+        let (min, max) = (self.first.load(Ordering::Acquire), self.last.load(Ordering::Acquire));
+        (max > 0).then_some(SequenceRange { min, max })
+    }
+
+    fn partition(&self, uid: Uid) -> &RwLock<FxHashMap<Uid, Arc<Child>>> {
+        let mut hasher = FxBuildHasher.build_hasher();
+        hasher.write_u64(uid);
+        // Not the bits that the map itself takes.
+        &self.partitions[(hasher.finish() >> 40) as usize % PARTITIONS]
+    }
+
+    fn child(&self, uid: Uid) -> Option<Arc<Child>> {
+        self.partition(uid).read().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned()
+    }
+
+    /// Tables with rows, ascending.
+    pub(crate) fn uids(&self) -> Vec<Uid> {
+        let mut uids: Vec<Uid> = Vec::new();
+        for partition in &self.partitions {
+            uids.extend(partition.read().unwrap_or_else(PoisonError::into_inner).keys());
+        }
+        uids.sort_unstable();
+        uids
+    }
+
+    fn touch(&self, sequence: Sequence) {
+        if self.first.load(Ordering::Relaxed) == 0 {
+            self.first.store(sequence, Ordering::Relaxed);
+        }
+        self.last.store(sequence, Ordering::Release);
+    }
+
+    /// Adds a deletion. The caller is the shard's one writer.
+    pub(crate) fn delete(&self, tombstone: Tombstone) {
+        self.tombstones.write().unwrap_or_else(PoisonError::into_inner).entry(tombstone.uid).or_default().push(tombstone);
+        self.bytes.fetch_add(2 * size_of::<Tombstone>() as u64, Ordering::Relaxed);
+        self.touch(tombstone.sequence);
+    }
+
+    /// Deletions of a table up to a sequence.
+    pub(crate) fn tombstones(&self, uid: Uid, visible: Sequence) -> Vec<Tombstone> {
+        let tombstones = self.tombstones.read().unwrap_or_else(PoisonError::into_inner);
+        tombstones.get(&uid).into_iter().flatten().filter(|tombstone| tombstone.sequence <= visible).copied().collect()
+    }
+
+    /// All deletions, by table and sequence.
+    pub(crate) fn all_tombstones(&self) -> Vec<Tombstone> {
+        let mut all: Vec<Tombstone> = self.tombstones.read().unwrap_or_else(PoisonError::into_inner).values().flatten().copied().collect();
+        all.sort_unstable_by_key(|tombstone| (tombstone.uid, tombstone.sequence));
+        all
+    }
+
+    /// Adds rows whose keys ascend (see `resolve::normalize`). The caller is the shard's one writer; sequences never go back.
+    pub(crate) fn append(&self, batch: &ColumnBatch, sequence: Sequence) -> Result<()> {
+        let rows = batch.rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let child = self.child_to_write(batch.uid);
+        let mut writer = child.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = writer.late_rows(batch);
+        if late < rows {
+            writer.last = Some((batch.timestamps[rows - 1], batch.key.as_ref().and_then(|key| KeyValue::at(&**key, rows - 1))));
+        }
+        let in_arena = child.arena_rows.load(Ordering::Relaxed) as usize;
+        if child.chunks.get().is_none() && in_arena + rows <= ARENA_ROWS {
+            self.append_to_arena(&child, batch, sequence);
+        } else {
+            let list = child.chunks.get_or_init(|| {
+                self.bytes.fetch_add(size_of::<ChunkList<Listed>>() as u64, Ordering::Relaxed);
+                Box::new(ChunkList::new())
+            });
+            self.append_chunks(list, &mut writer.tail, true, batch, 0..late, sequence);
+            self.append_chunks(list, &mut writer.main, false, batch, late..rows, sequence);
+        }
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.touch(sequence);
+        Ok(())
+    }
+
+    fn child_to_write(&self, uid: Uid) -> Arc<Child> {
+        if let Some(child) = self.child(uid) {
+            return child;
+        }
+        let child = Arc::new(Child {
+            head: AtomicU32::new(0),
+            arena_rows: AtomicU32::new(0),
+            chunks: OnceLock::new(),
+            writer: Mutex::default(),
+        });
+        self.bytes.fetch_add((size_of::<Child>() + 16 + 2 * size_of::<(Uid, Arc<Child>)>()) as u64, Ordering::Relaxed);
+        self.tables.fetch_add(1, Ordering::Relaxed);
+        self.partition(uid).write().unwrap_or_else(PoisonError::into_inner).insert(uid, child.clone());
+        child
+    }
+
+    fn append_to_arena(&self, child: &Child, batch: &ColumnBatch, sequence: Sequence) {
+        let mut writers = self.arena_writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = 0..batch.rows();
+        while !rows.is_empty() {
+            let (at, room) = self.arena_writer(&mut writers, batch, &rows, sequence);
+            let writer = &mut writers[at];
+            let first = writer.rows.rows();
+            let mut head = child.head.load(Ordering::Relaxed);
+            for row in first..first + room {
+                writer.links.write(row * 4, &head.to_ne_bytes());
+                head = (writer.place * CHUNK_ROWS + row) as u32 + 1;
+            }
+            writer.rows.append(batch, rows.start..rows.start + room, sequence);
+            child.head.store(head, Ordering::Release);
+            rows.start += room;
+        }
+        child.arena_rows.fetch_add(batch.rows() as u32, Ordering::Relaxed);
+    }
+
+    /// An arena chunk that takes the first rows, and how many.
+    fn arena_writer(&self, writers: &mut Vec<ArenaWriter>, batch: &ColumnBatch, rows: &Range<usize>, sequence: Sequence) -> (usize, usize) {
+        let key = batch.key.as_ref().map(|key| key.data_type());
+        let same = |writer: &ArenaWriter| {
+            writer.key.as_ref() == key
+                && writer.layout.len() == batch.columns.len()
+                && writer.layout.iter().zip(&batch.columns).all(|(held, given)| held.0 == given.id && held.1 == *given.array.data_type())
+        };
+        let found = writers.iter().position(same);
+        if let Some(at) = found {
+            let room = writers[at].rows.room(batch, rows, sequence);
+            if room > 0 {
+                return (at, room);
+            }
+        }
+        let layout: ChunkLayout = batch.columns.iter().map(|column| (column.id, column.array.data_type().clone())).collect();
+        let capacity = found.map_or(FIRST_ROWS, |at| (writers[at].rows.chunk().capacity() * 4).min(CHUNK_ROWS));
+        let (links, links_writer) = AppendBytes::create(capacity * 4);
+        let active = ActiveWriter::create(capacity, &layout, batch, rows, sequence);
+        self.bytes.fetch_add((active.chunk().memory() + links.capacity()) as u64, Ordering::Relaxed);
+        let place = self.arena.push(ArenaChunk { chunk: active.chunk().clone(), links });
+        let writer = ArenaWriter { place, key: key.cloned(), layout, rows: active, links: links_writer };
+        let room = writer.rows.room(batch, rows, sequence).max(1);
+        match found {
+            Some(at) => {
+                writers[at] = writer;
+                (at, room)
+            }
+            None => {
+                writers.push(writer);
+                (writers.len() - 1, room)
+            }
+        }
+    }
+
+    fn append_chunks(
+        &self,
+        list: &ChunkList<Listed>,
+        slot: &mut Option<Box<ActiveWriter>>,
+        is_tail: bool,
+        batch: &ColumnBatch,
+        mut rows: Range<usize>,
+        sequence: Sequence,
+    ) {
+        if rows.len() >= BULK_ROWS {
+            // What is written next must be listed after these rows.
+            *slot = None;
+            let batch = compact(slice(batch, rows));
+            let sequences = SequenceRange { min: sequence, max: sequence };
+            for start in (0..batch.rows()).step_by(CHUNK_ROWS) {
+                let part = slice(&batch, start..batch.rows().min(start + CHUNK_ROWS));
+                self.bytes.fetch_add(batch_bytes(&part), Ordering::Relaxed);
+                list.push(Listed { is_tail, chunk: MemoryChunk::Sealed(SealedChunk::new(part, sequences)) });
+            }
+            return;
+        }
+        while !rows.is_empty() {
+            let room = slot.as_ref().map_or(0, |writer| writer.room(batch, &rows, sequence));
+            if let (Some(writer), true) = (slot.as_mut(), room > 0) {
+                writer.append(batch, rows.start..rows.start + room, sequence);
+                rows.start += room;
+                continue;
+            }
+            let capacity = slot.as_ref().map_or(FIRST_ROWS, |writer| {
+                let chunk = writer.chunk();
+                if writer.rows() == chunk.capacity() { (chunk.capacity() * 2).min(CHUNK_ROWS) } else { chunk.capacity() }
+            });
+            let layout = joined_layout(slot.as_deref(), batch);
+            let writer = ActiveWriter::create(capacity.max(FIRST_ROWS), &layout, batch, &rows, sequence);
+            self.bytes.fetch_add(writer.chunk().memory() as u64, Ordering::Relaxed);
+            list.push(Listed { is_tail, chunk: MemoryChunk::Active { chunk: writer.chunk().clone(), sorted: OnceLock::new() } });
+            *slot = Some(Box::new(writer));
+        }
+    }
+
+    /// A table's visible rows, oldest source first. `tombstones` are all of the table's that are visible: no source given has
+    /// sequences on both sides of one.
+    pub(crate) fn sources(&self, uid: Uid, visible: Sequence, tombstones: &[Tombstone]) -> Result<Vec<SourceRef>> {
+        let mut sources: Vec<SourceRef> = Vec::new();
+        let Some(child) = self.child(uid) else { return Ok(sources) };
+        self.arena_sources(uid, &child, visible, tombstones, &mut sources)?;
+        let Some(list) = child.chunks.get() else { return Ok(sources) };
+        let mut tails: Vec<SourceRef> = Vec::new();
+        for listed in list.iter() {
+            let output = if listed.is_tail { &mut tails } else { &mut sources };
+            match &listed.chunk {
+                MemoryChunk::Sealed(chunk) if chunk.sequences.max <= visible => output.push(Arc::new(MemorySource::sealed(chunk.clone()))),
+                MemoryChunk::Sealed(_) => {}
+                MemoryChunk::Active { chunk, sorted } => {
+                    for (rows, sequences) in segments(chunk, visible, tombstones) {
+                        if !listed.is_tail {
+                            output.push(Arc::new(MemorySource::active(chunk, rows, sequences)));
+                            continue;
+                        }
+                        let sort = || Ok(SealedChunk::new(normalize(chunk.batch(uid, rows.clone())?)?, sequences));
+                        let whole = rows.len() == chunk.capacity();
+                        let sealed = match (whole, sorted.get()) {
+                            (true, Some(known)) => known.clone(),
+                            (true, None) => {
+                                let made = sort()?;
+                                sorted.get_or_init(|| made).clone()
+                            }
+                            (false, _) => sort()?,
+                        };
+                        output.push(Arc::new(MemorySource::sealed(sealed)));
+                    }
+                }
+            }
+        }
+        sources.append(&mut tails);
+        Ok(sources)
+    }
+
+    fn arena_sources(&self, uid: Uid, child: &Child, visible: Sequence, tombstones: &[Tombstone], sources: &mut Vec<SourceRef>) -> Result<()> {
+        // (chunk, row, sequence), oldest first.
+        let mut rows: Vec<(usize, usize, Sequence)> = Vec::new();
+        let mut link = child.head.load(Ordering::Acquire);
+        while link > 0 {
+            let (place, row) = ((link - 1) as usize / CHUNK_ROWS, (link - 1) as usize % CHUNK_ROWS);
+            let Some(arena) = self.arena.get(place) else { break };
+            let sequence = arena.chunk.sequence_of(row);
+            if sequence <= visible {
+                rows.push((place, row, sequence));
+            }
+            link = arena.link(row);
+        }
+        rows.reverse();
+        let boundaries = boundaries(tombstones);
+        for part in rows.chunk_by(|left, right| side(&boundaries, left.2) == side(&boundaries, right.2)) {
+            let sequences = SequenceRange { min: part[0].2, max: part[part.len() - 1].2 };
+            let mut batches = Vec::new();
+            for rows in part.chunk_by(|left, right| left.0 == right.0) {
+                let Some(arena) = self.arena.get(rows[0].0) else { continue };
+                let end = rows[rows.len() - 1].1 + 1;
+                batches.push(pick(&arena.chunk.batch(uid, 0..end)?, rows));
+            }
+            let batch = match batches.len() {
+                1 => normalize(batches.swap_remove(0))?,
+                _ => resolve(&batches)?,
+            };
+            sources.push(Arc::new(MemorySource::sealed(SealedChunk::new(batch, sequences))));
+        }
+        Ok(())
+    }
+}
+
+impl ArenaChunk {
+    fn link(&self, row: usize) -> u32 {
+        // SAFETY: the link of a row is written before the row is published, and the caller came here over a published head.
+        let links = unsafe { self.links.view((row + 1) * 4) };
+        links.typed_data::<u32>().get(row).copied().unwrap_or(0)
+    }
+}
+
+impl ChildWriter {
+    /// How many of the batch's first rows are not above every key so far.
+    fn late_rows(&self, batch: &ColumnBatch) -> usize {
+        let Some((timestamp, key)) = &self.last else { return 0 };
+        let rows = batch.rows();
+        if batch.timestamps[0] > *timestamp {
+            return 0;
+        }
+        let below = batch.timestamps.partition_point(|row| row < timestamp);
+        let upto = batch.timestamps.partition_point(|row| row <= timestamp);
+        match (&batch.key, key) {
+            (Some(keys), Some(key)) => (below..upto.min(rows)).find(|&row| KeyValue::at(&**keys, row).as_ref() > Some(key)).unwrap_or(upto),
+            _ => upto,
+        }
+    }
+}
+
+/// Sequences at which sources are split, ascending.
+fn boundaries(tombstones: &[Tombstone]) -> Vec<Sequence> {
+    let mut boundaries: Vec<Sequence> = tombstones.iter().map(|tombstone| tombstone.sequence).collect();
+    boundaries.sort_unstable();
+    boundaries
+}
+
+/// Between which boundaries a sequence lies.
+fn side(boundaries: &[Sequence], sequence: Sequence) -> usize {
+    boundaries.partition_point(|boundary| *boundary <= sequence)
+}
+
+/// A growing chunk's visible rows, split where a tombstone lies between their sequences.
+fn segments(chunk: &ActiveChunk, visible: Sequence, tombstones: &[Tombstone]) -> Vec<(Range<usize>, SequenceRange)> {
+    let mut ends: Vec<usize> = boundaries(tombstones).iter().map(|boundary| chunk.visible_rows(boundary - 1)).collect();
+    ends.push(chunk.visible_rows(visible));
+    let mut start = 0;
+    let mut segments = Vec::new();
+    for end in ends {
+        if end > start {
+            segments.push((start..end, SequenceRange { min: chunk.sequence_of(start), max: chunk.sequence_of(end - 1) }));
+            start = end;
+        }
+    }
+    segments
+}
+
+/// Some rows of a batch, copied.
+fn pick(batch: &ColumnBatch, rows: &[(usize, usize, Sequence)]) -> ColumnBatch {
+    let cells = || rows.iter().map(|(_, row, _)| Some((0, *row as u32)));
+    let column = |column: &BatchColumn| BatchColumn {
+        id: column.id,
+        array: gather(&[&column.array], cells()),
+        present: column.present.as_ref().map(|present| rows.iter().map(|(_, row, _)| present.value(*row)).collect()),
+    };
+    ColumnBatch {
+        uid: batch.uid,
+        schema_version: batch.schema_version,
+        timestamps: rows.iter().map(|(_, row, _)| batch.timestamps[*row]).collect(),
+        key: batch.key.as_ref().map(|key| gather(&[key], cells())),
+        columns: batch.columns.iter().map(column).collect(),
+    }
+}
+
+/// The columns of the last chunk, those of the batch added or taken as they are now.
+fn joined_layout(last: Option<&ActiveWriter>, batch: &ColumnBatch) -> ChunkLayout {
+    let mut layout = last.map_or_else(Vec::new, |writer| writer.chunk().layout());
+    for column in &batch.columns {
+        match layout.iter_mut().find(|(id, _)| *id == column.id) {
+            Some((_, data_type)) => *data_type = column.array.data_type().clone(),
+            None => layout.push((column.id, column.array.data_type().clone())),
+        }
+    }
+    layout
+}
+
+/// Bytes that a batch's cells take.
+fn batch_bytes(batch: &ColumnBatch) -> u64 {
+    let cells = |array: &dyn Array| crate::cells::cell_bytes(array, 0..array.len());
+    let columns: usize = batch.columns.iter().map(|column| cells(&*column.array) + size_of::<BatchColumn>() + 96).sum();
+    (columns + batch.key.as_ref().map_or(0, |key| cells(&**key)) + batch.rows() * 8 + size_of::<SealedChunk>()) as u64
+}
+
+/// The batch, copied where its arrays hold much more memory than its rows need (a slice of something large).
+fn compact(batch: ColumnBatch) -> ColumnBatch {
+    let rows = batch.rows();
+    let fit = |array: arrow_array::ArrayRef| {
+        let needed = crate::cells::cell_bytes(&*array, 0..rows) + rows / 8 + 64;
+        if array.get_buffer_memory_size() <= 2 * needed { array } else { gather(&[&array], (0..rows as u32).map(|row| Some((0, row)))) }
+    };
+    let timestamps = if batch.timestamps.inner().capacity() <= 16 * rows + 64 { batch.timestamps } else { batch.timestamps.iter().copied().collect() };
+    let columns = batch.columns.into_iter().map(|column| BatchColumn { array: fit(column.array), ..column }).collect();
+    ColumnBatch { timestamps, key: batch.key.map(fit), columns, ..batch }
+}
