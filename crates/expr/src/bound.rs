@@ -43,6 +43,11 @@ impl std::fmt::Debug for Call {
 pub(crate) trait Kernel: Send + Sync {
     /// One cell a row, or a scalar where every argument is one.
     fn evaluate(&self, arguments: &[BoundExpr], columns: &[ArrayRef], rows: usize) -> Result<Datum>;
+
+    /// Whether equal arguments always give the same answer, so that constants may be folded.
+    fn is_pure(&self) -> bool {
+        true
+    }
 }
 
 impl BoundExpr {

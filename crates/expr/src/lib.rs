@@ -2,11 +2,21 @@
 //! aggregate. Pure: knows neither tables nor storage; whoever runs a query tells it what a name means.
 
 pub mod aggregate;
+mod arithmetic;
 mod binder;
 mod bound;
+mod compare;
+mod convert;
+mod convert_kernel;
 mod datum;
+pub mod functions;
+mod json;
+mod json_kernel;
+mod logic;
+mod pattern;
 mod scope;
 pub mod series;
+mod text_number;
 
 pub use binder::Binder;
 pub use bound::BoundExpr;
