@@ -1,27 +1,352 @@
 //! All databases and users of an engine, and the system log that says which there are.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use embudo_storage::vfs::Vfs;
+use embudo_storage::{Clock, Entry, LogLevel, LogOptions, Scheduler, Store, StoreOptions};
 use embudo_types::{Error, Result, code};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
-use crate::Database;
+use crate::checkpoint::Checkpoint;
+use crate::database::Contents;
+use crate::system_change::{SystemChange, decode, encode};
+use crate::user::{PasswordCheck, ROOT, Verified};
+use crate::{Database, DatabaseOptions, User};
+
+/// How a catalogue is opened.
+#[derive(Clone, Debug)]
+pub struct CatalogOptions {
+    /// Where files lie.
+    pub vfs: Arc<dyn Vfs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Background work.
+    pub scheduler: Arc<Scheduler>,
+    /// The engine's directory.
+    pub directory: PathBuf,
+    /// No log and no catalogue files: everything goes with the process.
+    pub in_memory: bool,
+    /// Refuses every change.
+    pub read_only: bool,
+    /// Bytes that unflushed rows of all databases may take.
+    pub memory_limit: u64,
+}
 
 /// Databases and users.
 #[derive(Debug)]
 pub struct Catalog {
+    options: CatalogOptions,
+    system: Arc<Store>,
+    state: RwLock<State>,
     databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
+    /// Held by whoever changes databases or users, so that memory changes in the order of the log.
+    changing: Mutex<()>,
+    verified: Verified,
+}
+
+/// What the system log says.
+#[derive(Debug, Default)]
+struct State {
+    cluster: Cluster,
+    databases: BTreeMap<u32, Description>,
+    next_database: u32,
+    users: BTreeMap<String, Arc<User>>,
+}
+
+/// Who this engine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// A random number.
+    pub id: i64,
+    /// Milliseconds since 1970.
+    pub created: i64,
+}
+
+/// A database as the system log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub id: u32,
+    pub name: Arc<str>,
+    pub created: i64,
+    pub options: DatabaseOptions,
 }
 
 impl Catalog {
+    /// Opens or makes an engine's databases and users.
+    pub fn open(options: CatalogOptions) -> Result<Arc<Self>> {
+        let mut state = State::default();
+        let system_options = StoreOptions { shards: 1, ..store_options(&options, &options.directory.join("system"), &DatabaseOptions::default()) };
+        // A change of databases or users is rare and never lost.
+        let log = LogOptions { level: if options.in_memory { LogLevel::None } else { LogLevel::Sync }, sync_period: Duration::ZERO, ..system_options.log };
+        let (system, _) = Store::open(StoreOptions { log, ..system_options }, &mut |_, bytes| {
+            decode(bytes)?.into_iter().for_each(|change| state.apply(change));
+            Ok(())
+        })?;
+        let catalog = Self { system, state: RwLock::new(state), databases: RwLock::default(), changing: Mutex::new(()), verified: Verified::new(), options };
+        catalog.start()?;
+        Ok(Arc::new(catalog))
+    }
+
+    /// Makes what a new engine has, and opens the databases.
+    fn start(&self) -> Result<()> {
+        if self.state.read().cluster.created == 0 && !self.options.read_only {
+            let created = self.now_milliseconds();
+            let root =
+                User { name: ROOT.into(), password: PasswordCheck::Default, superuser: true, enabled: 1, sysinfo: 1, hosts: vec!["127.0.0.1".into()], created };
+            // Two hashes of the process's random hash keys make a number that no other engine has.
+            let id = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), created) >> 1;
+            self.log(vec![SystemChange::Cluster(Cluster { id: id as i64, created }), SystemChange::PutUser(root)])?;
+        }
+        let descriptions: Vec<Description> = self.state.read().databases.values().cloned().collect();
+        if !self.options.read_only {
+            self.remove_leftovers(&descriptions)?;
+        }
+        for description in descriptions {
+            let database = self.open_database(description)?;
+            self.databases.write().insert(database.name.clone(), Arc::new(database));
+        }
+        Ok(())
+    }
+
+    /// Directories of databases that were dropped while their files could not be removed.
+    fn remove_leftovers(&self, known: &[Description]) -> Result<()> {
+        let parent = self.options.directory.join("databases");
+        let names = self.options.vfs.list(&parent).map_err(|error| Error::io(format!("listing {}", parent.display()), error))?;
+        for name in names {
+            let is_known = name.parse::<u32>().is_ok_and(|id| known.iter().any(|database| database.id == id));
+            if !is_known && name.parse::<u32>().is_ok() {
+                let path = parent.join(&name);
+                self.options.vfs.remove_directory(&path).map_err(|error| Error::io(format!("removing {}", path.display()), error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn directory_of(&self, id: u32) -> PathBuf {
+        self.options.directory.join("databases").join(id.to_string())
+    }
+
+    fn open_database(&self, description: Description) -> Result<Database> {
+        let directory = self.directory_of(description.id);
+        let keeps_files = !self.options.in_memory;
+        let contents = Arc::new(Contents::new(description.options.precision, keeps_files && !self.options.read_only));
+        let (checkpoint, loaded) = if keeps_files {
+            let (checkpoint, loaded) = Checkpoint::load(self.options.vfs.clone(), &directory, self.options.read_only, &contents)?;
+            (Some(checkpoint).filter(|_| !self.options.read_only), loaded)
+        } else {
+            (None, 0)
+        };
+        let (store, recovery) = Store::open(store_options(&self.options, &directory, &description.options), &mut |sequence, bytes| {
+            if sequence <= loaded { Ok(()) } else { contents.apply(sequence, &crate::change::decode(bytes)?, false) }
+        })?;
+        for damage in &recovery.damages {
+            tracing::warn!(database = %description.name, file = %damage.file.display(), offset = damage.offset, what = %damage.what, "damage was passed over");
+        }
+        let Description { id, name, created, options } = description;
+        Ok(Database::new(id, name, created, options, store, self.options.clock.clone(), contents, checkpoint))
+    }
+
+    fn now_milliseconds(&self) -> i64 {
+        self.options.clock.now() / 1_000_000
+    }
+
+    /// Logs changes, then shows them.
+    fn log(&self, changes: Vec<SystemChange>) -> Result<()> {
+        self.refuse_read_only()?;
+        self.system.append(vec![Entry::Meta(encode(&changes))])?;
+        let mut state = self.state.write();
+        changes.into_iter().for_each(|change| state.apply(change));
+        Ok(())
+    }
+
+    fn refuse_read_only(&self) -> Result<()> {
+        if self.options.read_only { Err(Error::with(code::OPERATION_NOT_SUPPORTED, "Operation not supported: opened read-only")) } else { Ok(()) }
+    }
+
+    /// Whether every change is refused.
+    pub fn is_read_only(&self) -> bool {
+        self.options.read_only
+    }
+
+    /// Who this engine is.
+    pub fn cluster(&self) -> Cluster {
+        self.state.read().cluster
+    }
+
     /// A database by name; 0x0388 "Database not exist" where there is none.
     pub fn database(&self, name: &str) -> Result<Arc<Database>> {
         self.databases.read().get(name).cloned().ok_or_else(|| Error::new(code::DATABASE_NOT_EXIST))
     }
 
-    /// All databases by name.
+    /// All databases in order of creation.
     pub fn databases(&self) -> Vec<Arc<Database>> {
-        self.databases.read().values().cloned().collect()
+        let mut databases: Vec<_> = self.databases.read().values().cloned().collect();
+        databases.sort_by_key(|database| database.id);
+        databases
+    }
+
+    /// CREATE DATABASE: 0x0381 where there is one of that name. The options must have been checked.
+    pub fn create_database(&self, name: &str, options: DatabaseOptions) -> Result<Arc<Database>> {
+        let _one_at_a_time = self.changing.lock();
+        if self.databases.read().contains_key(name) {
+            return Err(Error::new(code::DATABASE_ALREADY_EXISTS));
+        }
+        let id = self.state.read().next_database;
+        let description = Description { id, name: name.into(), created: self.now_milliseconds(), options };
+        self.log(vec![SystemChange::PutDatabase(description.clone())])?;
+        match self.open_database(description) {
+            Ok(database) => {
+                let database = Arc::new(database);
+                self.databases.write().insert(database.name.clone(), database.clone());
+                Ok(database)
+            }
+            Err(error) => {
+                self.log(vec![SystemChange::DropDatabase(id)])?;
+                Err(error)
+            }
+        }
+    }
+
+    /// ALTER DATABASE: 0x038A where nothing would change.
+    pub fn alter_database(&self, name: &str, options: DatabaseOptions) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let database = self.database(name)?;
+        if *database.options() == options {
+            return Err(Error::new(code::DATABASE_OPTIONS_NOT_CHANGED));
+        }
+        let description = Description { id: database.id, name: database.name.clone(), created: database.created, options };
+        self.log(vec![SystemChange::PutDatabase(description.clone())])?;
+        if !self.options.in_memory {
+            database.store().set_log_options(log_options(&description.options));
+        }
+        database.set_options(description.options);
+        Ok(())
+    }
+
+    /// DROP DATABASE with its files. Queries that run on it end with what they have open.
+    pub fn drop_database(&self, name: &str) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let database = self.database(name)?;
+        self.log(vec![SystemChange::DropDatabase(database.id)])?;
+        self.databases.write().remove(name);
+        // Writers that hold the database find its store closed.
+        database.store().close()?;
+        let path = self.directory_of(database.id);
+        self.options.vfs.remove_directory(&path).map_err(|error| Error::io(format!("removing {}", path.display()), error))
+    }
+
+    /// Users by name.
+    pub fn users(&self) -> Vec<Arc<User>> {
+        self.state.read().users.values().cloned().collect()
+    }
+
+    /// A user: 0x0351 "Invalid user" where there is none.
+    pub fn user(&self, name: &str) -> Result<Arc<User>> {
+        self.state.read().users.get(name).cloned().ok_or_else(|| Error::new(code::INVALID_USER))
+    }
+
+    /// CREATE USER: 0x0350 where there is one of that name.
+    pub fn create_user(&self, name: &str, password: &str, sysinfo: i64, hosts: Vec<String>) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        if self.state.read().users.contains_key(name) {
+            return Err(Error::new(code::USER_ALREADY_EXISTS));
+        }
+        let hosts = std::iter::once("127.0.0.1".to_owned()).chain(hosts).collect();
+        let created = self.now_milliseconds();
+        let password = PasswordCheck::new(password)?;
+        let user = User { name: name.into(), password, superuser: false, enabled: 1, sysinfo, hosts, created };
+        self.log(vec![SystemChange::PutUser(user)])
+    }
+
+    /// ALTER USER: `change` gets the user as it is.
+    pub fn alter_user(&self, name: &str, change: impl FnOnce(&mut User) -> Result<()>) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let mut user = (*self.user(name)?).clone();
+        change(&mut user)?;
+        self.log(vec![SystemChange::PutUser(user)])?;
+        self.verified.clear();
+        Ok(())
+    }
+
+    /// DROP USER; root stays.
+    pub fn drop_user(&self, name: &str) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        if name == ROOT {
+            return Err(Error::new(code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT));
+        }
+        self.user(name)?;
+        self.log(vec![SystemChange::DropUser(name.into())])?;
+        self.verified.clear();
+        Ok(())
+    }
+
+    /// Whether the password is the user's: 0x0357 if not, 0x0315 where the user is disabled.
+    pub fn authenticate(&self, name: &str, password: &str) -> Result<()> {
+        let user = self.user(name).map_err(|_| Error::new(code::AUTHENTICATION_FAILURE))?;
+        self.verified.check(&user, password, self.options.clock.elapsed())?;
+        if user.enabled == 0 { Err(Error::new(code::USER_IS_DISABLED)) } else { Ok(()) }
+    }
+
+    /// Whether root's password is still the default one.
+    pub fn has_default_password(&self) -> bool {
+        self.user(ROOT).is_ok_and(|user| user.password == PasswordCheck::Default)
+    }
+
+    /// Checkpoints and closes every database. What fails is reported once all were tried.
+    pub fn close(&self) -> Result<()> {
+        let mut outcome = Ok(());
+        for database in self.databases() {
+            let written = if self.options.read_only { Ok(()) } else { database.write_checkpoint() };
+            outcome = outcome.and(written).and(database.store().close());
+        }
+        outcome.and(self.system.close())
+    }
+}
+
+impl State {
+    fn apply(&mut self, change: SystemChange) {
+        match change {
+            SystemChange::Cluster(cluster) => self.cluster = cluster,
+            SystemChange::PutDatabase(database) => {
+                self.next_database = self.next_database.max(database.id + 1);
+                self.databases.insert(database.id, database);
+            }
+            SystemChange::DropDatabase(id) => drop(self.databases.remove(&id)),
+            SystemChange::PutUser(user) => drop(self.users.insert(user.name.clone(), Arc::new(user))),
+            SystemChange::DropUser(name) => drop(self.users.remove(&name)),
+        }
+    }
+}
+
+/// How a database's store is opened.
+fn store_options(catalog: &CatalogOptions, directory: &Path, options: &DatabaseOptions) -> StoreOptions {
+    let log = if catalog.in_memory { LogOptions { level: LogLevel::None, ..LogOptions::default() } } else { log_options(options) };
+    StoreOptions {
+        vfs: catalog.vfs.clone(),
+        clock: catalog.clock.clone(),
+        scheduler: catalog.scheduler.clone(),
+        precision: options.precision,
+        shards: options.vgroups as u16,
+        slice: options.duration_ticks(),
+        log,
+        // In memory BUFFER is no ceiling: there is nowhere to flush to.
+        memory_limit: if catalog.in_memory { catalog.memory_limit } else { catalog.memory_limit.min((options.buffer as u64) << 20) },
+        read_only: catalog.read_only,
+        ..StoreOptions::directory(directory)
+    }
+}
+
+/// The log's settings of a database on disk.
+fn log_options(options: &DatabaseOptions) -> LogOptions {
+    let retention = |value: i64| u64::try_from(value).ok();
+    LogOptions {
+        level: if options.wal_level == 2 { LogLevel::Sync } else { LogLevel::Write },
+        sync_period: Duration::from_millis(options.wal_fsync_period as u64),
+        retention: retention(options.wal_retention_period).map(Duration::from_secs),
+        retention_bytes: retention(options.wal_retention_size).filter(|size| *size > 0).map(|size| size * 1_024),
+        ..LogOptions::default()
     }
 }

@@ -3,21 +3,31 @@
 //! Every change is a Meta entry of a log before it is in memory: tables and tags in their database's log, databases and users in
 //! the system log. A database's catalogue file is a checkpoint of its log, nothing more.
 
+mod alter;
 mod catalog;
+mod change;
+mod changing;
+mod checkpoint;
 mod children;
 mod database;
 mod namespace;
 mod options;
 mod postings;
+mod record;
+mod rules;
 mod schema;
+mod system_change;
 mod table;
 mod tag_column;
 mod user;
 
-pub use catalog::Catalog;
+pub use alter::Alteration;
+pub use catalog::{Catalog, CatalogOptions, Cluster};
+pub use changing::{Changing, NewChild};
 pub use children::Children;
-pub use database::Database;
+pub use database::{Database, Writing};
 pub use options::{CacheModel, DatabaseOptions, minutes_of, minutes_of_duration};
+pub use rules::{MAX_COMMENT, MAX_NAME, MAX_TABLE_NAME};
 pub use schema::{Column, Compression, Encoding, Level, Schema};
 pub use table::{Child, NormalTable, Supertable, Table, TableOptions, TagIndex};
-pub use user::User;
+pub use user::{DEFAULT_PASSWORD, PasswordCheck, ROOT, User};

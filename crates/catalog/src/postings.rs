@@ -41,7 +41,7 @@ impl PostingCache {
             if write_key(&tag(slot), &mut key) {
                 match postings.by_value.get_mut(key.as_slice()) {
                     Some(bitmap) => {
-                        bitmap.push(slot);
+                        bitmap.insert(slot);
                     }
                     None => {
                         postings.by_value.insert(key.as_slice().into(), RoaringBitmap::from_iter([slot]));

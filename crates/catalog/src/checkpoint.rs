@@ -1,0 +1,185 @@
+//! Catalogue files: what a database's log says of its tables, up to a sequence, in two `redb` files that are written in turn. When one
+//! is damaged the other stands with the log behind it, since the log keeps what the older of both does not have.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use embudo_storage::Sequence;
+use embudo_storage::vfs::{OpenMode, Vfs, VfsFile};
+use embudo_types::{Error, Result};
+use parking_lot::{Mutex, MutexGuard};
+use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+
+use crate::change::{decode, encode};
+use crate::database::{Changed, Contents};
+
+/// Tables by uid: the record that makes each.
+const TABLES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("tables");
+/// One row: the sequence that the file stands for.
+const SEQUENCE: TableDefinition<'_, u8, u64> = TableDefinition::new("sequence");
+const FILES: [&str; 2] = ["catalogue-a.redb", "catalogue-b.redb"];
+const CACHE: usize = 4 << 20;
+
+/// The two files of one database.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    vfs: Arc<dyn Vfs>,
+    directory: PathBuf,
+    sides: Mutex<[Side; 2]>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    /// What the file stands for, 0 for none.
+    sequence: Sequence,
+    /// The file does not hold what was not told as changed: it is made anew.
+    anew: bool,
+}
+
+/// The right to write the older file.
+#[derive(Debug)]
+pub(crate) struct CheckpointWriter<'a> {
+    checkpoint: &'a Checkpoint,
+    sides: MutexGuard<'a, [Side; 2]>,
+    side: usize,
+}
+
+impl Checkpoint {
+    /// Fills `contents` from the newer whole file and gives the sequence that it stands for, 0 where there is none.
+    pub fn load(vfs: Arc<dyn Vfs>, directory: &Path, read_only: bool, contents: &Contents) -> Result<(Self, Sequence)> {
+        let mut read = Vec::new();
+        for (side, name) in FILES.iter().enumerate() {
+            let path = directory.join(name);
+            if !vfs.exists(&path).unwrap_or(false) {
+                continue;
+            }
+            match read_file(&*vfs, &path, read_only) {
+                Ok((sequence, records)) => read.push((sequence, side, records)),
+                Err(error) => tracing::warn!(file = %path.display(), %error, "a catalogue file is damaged; the log stands in for it"),
+            }
+        }
+        read.sort_by_key(|(sequence, ..)| *sequence);
+        let mut sides = [Side { sequence: 0, anew: true }; 2];
+        let mut loaded = 0;
+        if let Some((sequence, side, records)) = read.pop() {
+            for record in &records {
+                contents.apply(sequence, &decode(record)?, true)?;
+            }
+            sides[side] = Side { sequence, anew: false };
+            // What the log does not need to keep is only what both have; the older file is written anew at the next turn.
+            if let Some((older, ..)) = read.pop() {
+                sides[1 - side].sequence = older;
+            }
+            contents.mark_all_changed(1 - side);
+            loaded = sequence;
+        }
+        Ok((Self { vfs, directory: directory.into(), sides: Mutex::new(sides) }, loaded))
+    }
+
+    /// Takes the turn of the older file.
+    pub fn begin(&self) -> CheckpointWriter<'_> {
+        let sides = self.sides.lock();
+        let side = usize::from(sides[1].sequence < sides[0].sequence);
+        CheckpointWriter { checkpoint: self, sides, side }
+    }
+}
+
+impl CheckpointWriter<'_> {
+    /// Which file's turn it is.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// Writes changed tables durably; gives the sequence up to which both files hold everything.
+    pub fn write(&mut self, changes: &[Changed], sequence: Sequence) -> Result<Sequence> {
+        let path = self.checkpoint.directory.join(FILES[self.side]);
+        let vfs = &*self.checkpoint.vfs;
+        if self.sides[self.side].anew && vfs.exists(&path).unwrap_or(false) {
+            vfs.remove(&path).map_err(|error| Error::io(format!("removing {}", path.display()), error))?;
+        }
+        // Until it is whole, the file stands for nothing.
+        self.sides[self.side].anew = true;
+        let file = vfs.open(&path, OpenMode::Create).map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
+        write_file(file, changes, sequence).map_err(|error| failed(&path, error))?;
+        vfs.sync_directory(&self.checkpoint.directory).map_err(|error| Error::io("syncing the catalogue's directory", error))?;
+        self.sides[self.side] = Side { sequence, anew: false };
+        Ok(self.sides[0].sequence.min(self.sides[1].sequence))
+    }
+}
+
+fn write_file(file: Arc<dyn VfsFile>, changes: &[Changed], sequence: Sequence) -> std::result::Result<(), redb::Error> {
+    let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(Backend(file))?;
+    let transaction = database.begin_write()?;
+    {
+        let mut tables = transaction.open_table(TABLES)?;
+        for (uid, _, record) in changes {
+            match record {
+                Some(record) => drop(tables.insert(uid, encode(std::slice::from_ref(record)).as_slice())?),
+                None => drop(tables.remove(uid)?),
+            }
+        }
+        transaction.open_table(SEQUENCE)?.insert(0, sequence)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Sequence and records of a file, in order of uid: a supertable comes before its children.
+fn read_file(vfs: &dyn Vfs, path: &Path, read_only: bool) -> Result<(Sequence, Vec<Vec<u8>>)> {
+    let read = || -> std::result::Result<(Sequence, Vec<Vec<u8>>), redb::Error> {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(CACHE);
+        let database = if read_only {
+            let copy = redb::backends::InMemoryBackend::new();
+            let bytes = embudo_storage::vfs::read(vfs, path)?;
+            copy.set_len(bytes.len() as u64)?;
+            copy.write(0, &bytes)?;
+            builder.create_with_backend(copy)?
+        } else {
+            builder.create_with_backend(Backend(vfs.open(path, OpenMode::Write)?))?
+        };
+        let transaction = database.begin_read()?;
+        let sequence = transaction.open_table(SEQUENCE)?.get(0)?.map_or(0, |sequence| sequence.value());
+        let mut records = Vec::new();
+        for entry in transaction.open_table(TABLES)?.iter()? {
+            records.push(entry?.1.value().to_vec());
+        }
+        Ok((sequence, records))
+    };
+    let (sequence, records) = read().map_err(|error| failed(path, error))?;
+    records.iter().try_for_each(|record| decode(record).map(drop))?;
+    Ok((sequence, records))
+}
+
+fn failed(path: &Path, error: redb::Error) -> Error {
+    match error {
+        redb::Error::Io(error) => Error::io(format!("catalogue file {}", path.display()), error),
+        error => Error::internal(format!("catalogue file {}: {error}", path.display())).caused_by(error),
+    }
+}
+
+/// A file of the `Vfs` as redb sees it. The directory's lock excludes other processes.
+#[derive(Debug)]
+struct Backend(Arc<dyn VfsFile>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.length()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.0.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, length: u64) -> std::io::Result<()> {
+        self.0.set_length(length)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.0.write_all_at(data, offset)
+    }
+}

@@ -1,0 +1,176 @@
+//! What happens to databases and users, as the system log says it.
+
+use embudo_types::{Precision, Result};
+
+use crate::catalog::{Cluster, Description};
+use crate::record::{Reader, Writer, broken};
+use crate::user::PasswordCheck;
+use crate::{CacheModel, DatabaseOptions, User};
+
+/// First byte of every Meta entry.
+const VERSION: u8 = 1;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SystemChange {
+    /// A new engine.
+    Cluster(Cluster),
+    /// CREATE DATABASE, ALTER DATABASE.
+    PutDatabase(Description),
+    /// DROP DATABASE.
+    DropDatabase(u32),
+    /// CREATE USER, ALTER USER.
+    PutUser(User),
+    /// DROP USER.
+    DropUser(String),
+}
+
+impl SystemChange {
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Cluster(cluster) => {
+                w.byte(1);
+                w.signed(cluster.id);
+                w.signed(cluster.created);
+            }
+            Self::PutDatabase(database) => {
+                w.byte(2);
+                w.unsigned(u64::from(database.id));
+                w.text(&database.name);
+                w.signed(database.created);
+                write_options(w, &database.options);
+            }
+            Self::DropDatabase(id) => {
+                w.byte(3);
+                w.unsigned(u64::from(*id));
+            }
+            Self::PutUser(user) => {
+                w.byte(4);
+                w.text(&user.name);
+                w.optional_text(match &user.password {
+                    PasswordCheck::Default => None,
+                    PasswordCheck::Hash(hash) => Some(hash),
+                });
+                w.byte(u8::from(user.superuser));
+                w.signed(user.enabled);
+                w.signed(user.sysinfo);
+                w.unsigned(user.hosts.len() as u64);
+                user.hosts.iter().for_each(|host| w.text(host));
+                w.signed(user.created);
+            }
+            Self::DropUser(name) => {
+                w.byte(5);
+                w.text(name);
+            }
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        Ok(match r.byte()? {
+            1 => Self::Cluster(Cluster { id: r.signed()?, created: r.signed()? }),
+            2 => Self::PutDatabase(Description { id: r.narrow()?, name: r.text()?.into(), created: r.signed()?, options: read_options(r)? }),
+            3 => Self::DropDatabase(r.narrow()?),
+            4 => Self::PutUser(User {
+                name: r.text()?.into(),
+                password: r.optional_text()?.map_or(PasswordCheck::Default, |hash| PasswordCheck::Hash(hash.into())),
+                superuser: r.byte()? != 0,
+                enabled: r.signed()?,
+                sysinfo: r.signed()?,
+                hosts: {
+                    let count = r.count()?;
+                    (0..count).map(|_| r.text().map(Into::into)).collect::<Result<_>>()?
+                },
+                created: r.signed()?,
+            }),
+            5 => Self::DropUser(r.text()?.into()),
+            _ => return Err(broken()),
+        })
+    }
+}
+
+/// Options by their SQL keywords, so that versions with other options understand each other.
+fn write_options(w: &mut Writer, options: &DatabaseOptions) {
+    w.byte(options.precision.id());
+    w.text(options.cache_model.name());
+    for minutes in [options.duration, options.keep[0], options.keep[1], options.keep[2], options.s3_keep_local] {
+        w.signed(minutes);
+    }
+    w.text(&options.retentions);
+    let integers = options.integers();
+    w.unsigned(integers.len() as u64);
+    for (keyword, value) in integers {
+        w.text(keyword);
+        w.signed(value);
+    }
+}
+
+fn read_options(r: &mut Reader<'_>) -> Result<DatabaseOptions> {
+    let precision = Precision::from_id(r.byte()?).map_err(|_| broken())?;
+    let cache_model = CacheModel::parse(r.text()?).map_err(|_| broken())?;
+    let mut options = DatabaseOptions { precision, cache_model, ..DatabaseOptions::default() };
+    options.duration = r.signed()?;
+    options.keep = [r.signed()?, r.signed()?, r.signed()?];
+    options.s3_keep_local = r.signed()?;
+    options.retentions = r.text()?.into();
+    let count = r.count()?;
+    for _ in 0..count {
+        let keyword = r.text()?;
+        let value = r.signed()?;
+        options.restore_integer(keyword, value);
+    }
+    Ok(options)
+}
+
+/// The bytes of a Meta entry.
+pub(crate) fn encode(changes: &[SystemChange]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.byte(VERSION);
+    changes.iter().for_each(|change| change.write(&mut writer));
+    writer.0
+}
+
+/// The changes of a Meta entry.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<SystemChange>> {
+    let mut reader = Reader(bytes);
+    if reader.byte()? != VERSION {
+        return Err(broken());
+    }
+    let mut changes = Vec::new();
+    while !reader.is_empty() {
+        changes.push(SystemChange::read(&mut reader)?);
+    }
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut options = DatabaseOptions { precision: Precision::Nano, cache_model: CacheModel::Both, ..DatabaseOptions::default() };
+        options.set_integer("vgroups", 7).unwrap();
+        options.set_keep(&[50_000, 60_000]).unwrap();
+        let user = User {
+            name: "涛".into(),
+            password: PasswordCheck::Hash("$argon2id$".into()),
+            superuser: false,
+            enabled: 1,
+            sysinfo: 0,
+            hosts: vec!["10.0.0.0/8".into()],
+            created: -5,
+        };
+        let changes = vec![
+            SystemChange::Cluster(Cluster { id: 77, created: 5 }),
+            SystemChange::PutDatabase(Description { id: 3, name: "d".into(), created: 9, options }),
+            SystemChange::DropDatabase(3),
+            SystemChange::PutUser(user),
+            SystemChange::DropUser("x".into()),
+        ];
+        let bytes = encode(&changes);
+        assert_eq!(decode(&bytes).unwrap(), changes);
+        for end in 0..bytes.len() {
+            let _ = decode(&bytes[..end]);
+        }
+    }
+}
