@@ -224,9 +224,9 @@ mod tests {
     }
 
     fn change() -> impl Strategy<Value = Change> {
-        let indexes = proptest::collection::vec((name(), any::<u16>(), any::<i64>()).prop_map(|(name, tag, created)| TagIndex { name, tag, created }), 0..3);
+        let indexes = || proptest::collection::vec((name(), any::<u16>(), any::<i64>()).prop_map(|(name, tag, created)| TagIndex { name, tag, created }), 0..3);
         prop_oneof![
-            (any::<u64>(), name(), any::<(i64, i64)>(), schema(), options(), indexes.clone()).prop_map(
+            (any::<u64>(), name(), any::<(i64, i64)>(), schema(), options(), indexes()).prop_map(
                 |(uid, name, (created, altered), schema, options, indexes)| Change::CreateSupertable { uid, name, created, altered, schema, options, indexes }
             ),
             (any::<u64>(), name(), any::<i64>(), schema(), options()).prop_map(|(uid, name, created, schema, options)| Change::CreateNormal {
@@ -242,7 +242,7 @@ mod tests {
             (name(), any::<i64>(), schema()).prop_map(|(name, altered, schema)| Change::SetSchema { name, altered, schema }),
             (name(), any::<u16>(), value()).prop_map(|(name, tag, value)| Change::SetTag { name, tag, value }),
             (name(), options()).prop_map(|(name, options)| Change::SetOptions { name, options }),
-            (name(), indexes).prop_map(|(name, indexes)| Change::SetIndexes { name, indexes }),
+            (name(), indexes()).prop_map(|(name, indexes)| Change::SetIndexes { name, indexes }),
             any::<u64>().prop_map(|uid| Change::NextUid { uid }),
         ]
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use memory::MemoryVfs;
-pub use real::RealVfs;
+pub use real::{RealVfs, directory_identity};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,13 @@ struct RealLock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl VfsLock for RealLock {}
 
+/// What tells a directory from every other one whatever its path: device and inode.
+pub fn directory_identity(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
 impl Vfs for RealVfs {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
         let mut options = OpenOptions::new();
