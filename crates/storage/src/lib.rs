@@ -4,15 +4,19 @@
 mod cells;
 mod clock;
 mod memtable;
+mod merge;
 mod options;
 mod resolve;
 mod rows;
 mod scan;
 mod scheduler;
+mod snapshot;
 mod source;
 mod statistics;
 mod store;
+mod version;
 pub mod vfs;
+mod visible;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions};
@@ -20,4 +24,5 @@ pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRang
 pub use scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
 pub use scheduler::{Job, Scheduler};
 pub use source::{Source, SourceRef, Tombstone};
-pub use store::{LastRow, Snapshot, Store};
+pub use snapshot::{LastRow, Snapshot};
+pub use store::Store;

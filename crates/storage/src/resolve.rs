@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, make_array};
 use arrow_buffer::{BooleanBufferBuilder, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_data::transform::MutableArrayData;
-use embudo_types::Result;
+use embudo_types::{Error, Result};
 
 use crate::cells::compare_rows;
 use crate::rows::{BatchColumn, ColumnBatch, ColumnId};
@@ -42,13 +42,13 @@ pub(crate) fn resolve(parts: &[ColumnBatch]) -> Result<ColumnBatch> {
     let timestamps: ScalarBuffer<i64> = groups.iter().map(|group| row_of(&order[group.start]).0[order[group.start].1 as usize]).collect();
     let picked: Vec<(u32, u32)> = groups.iter().map(|group| order[group.end - 1]).collect();
     let key = match parts.iter().map(|part| part.key.as_ref()).collect::<Option<Vec<_>>>() {
-        Some(keys) if !keys.is_empty() => Some(gather(&keys, picked.iter().map(|&at| Some(at)))),
+        Some(keys) if !keys.is_empty() => Some(gather(&keys, picked.iter().map(|&at| Some(at)))?),
         _ => None,
     };
     let mut ids: Vec<ColumnId> = parts.iter().flat_map(|part| part.columns.iter().map(|column| column.id)).collect();
     ids.sort_unstable();
     ids.dedup();
-    let columns = ids.into_iter().map(|id| resolve_column(parts, id, &order, &groups)).collect();
+    let columns = ids.into_iter().map(|id| resolve_column(parts, id, &order, &groups)).collect::<Result<_>>()?;
     let (uid, schema_version) = parts.iter().map(|part| (part.uid, part.schema_version)).max().unwrap_or_default();
     Ok(ColumnBatch { uid, schema_version, timestamps, key, columns })
 }
@@ -65,7 +65,7 @@ fn group(order: &[(u32, u32)], equal: impl Fn(&(u32, u32), &(u32, u32)) -> bool)
     groups
 }
 
-fn resolve_column(parts: &[ColumnBatch], id: ColumnId, order: &[(u32, u32)], groups: &[Range<usize>]) -> BatchColumn {
+fn resolve_column(parts: &[ColumnBatch], id: ColumnId, order: &[(u32, u32)], groups: &[Range<usize>]) -> Result<BatchColumn> {
     let holders: Vec<Option<&BatchColumn>> = parts.iter().map(|part| part.columns.iter().find(|column| column.id == id)).collect();
     let arrays: Vec<&ArrayRef> = holders.iter().flatten().map(|column| &column.array).collect();
     // Place of a part's array among the arrays.
@@ -89,32 +89,29 @@ fn resolve_column(parts: &[ColumnBatch], id: ColumnId, order: &[(u32, u32)], gro
         cells.iter().for_each(|cell| bits.append(cell.is_some()));
         bits.finish()
     });
-    BatchColumn { id, array: gather(&arrays, cells.into_iter()), present }
+    Ok(BatchColumn { id, array: gather(&arrays, cells.into_iter())?, present })
 }
 
 /// An array of cells picked as (array, row); `None` gives NULL. `arrays` is not empty and of one type.
-pub(crate) fn gather(arrays: &[&ArrayRef], cells: impl ExactSizeIterator<Item = Option<(u32, u32)>>) -> ArrayRef {
+pub(crate) fn gather(arrays: &[&ArrayRef], cells: impl ExactSizeIterator<Item = Option<(u32, u32)>>) -> Result<ArrayRef> {
     let data: Vec<ArrayData> = arrays.iter().map(|array| array.to_data()).collect();
     let mut output = MutableArrayData::new(data.iter().collect(), true, cells.len());
     let mut run: Option<(u32, Range<u32>)> = None;
+    let mut copy = |run: Option<(u32, Range<u32>)>, null: bool| {
+        if let Some((array, rows)) = run {
+            output.try_extend(array as usize, rows.start as usize, rows.end as usize)?;
+        }
+        if null { output.try_extend_nulls(1) } else { Ok(()) }
+    };
     for cell in cells {
         match (&mut run, cell) {
             (Some((array, rows)), Some((cell_array, row))) if *array == cell_array && rows.end == row => rows.end += 1,
-            (_, cell) => {
-                if let Some((array, rows)) = run.take() {
-                    output.extend(array as usize, rows.start as usize, rows.end as usize);
-                }
-                match cell {
-                    Some((array, row)) => run = Some((array, row..row + 1)),
-                    None => output.extend_nulls(1),
-                }
-            }
+            (_, Some((array, row))) => copy(run.replace((array, row..row + 1)), false).map_err(Error::internal)?,
+            (_, None) => copy(run.take(), true).map_err(Error::internal)?,
         }
     }
-    if let Some((array, rows)) = run {
-        output.extend(array as usize, rows.start as usize, rows.end as usize);
-    }
-    make_array(output.freeze())
+    copy(run, false).map_err(Error::internal)?;
+    Ok(make_array(output.freeze()))
 }
 
 /// Some rows of a batch, without copying.

@@ -1,24 +1,53 @@
-//! One database's store: entries in, snapshots out.
+//! One database's store: entries in, snapshots out. Numbers records, keeps the order between log and memory, and replaces versions.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use embudo_types::{DataType, Error, Result, Value};
+use embudo_types::Result;
 
+use crate::memtable::MemoryTable;
 use crate::options::{Figures, LogOptions, Recovery, StoreOptions};
-use crate::rows::{ColumnId, Entry, Sequence, TimeRange, Uid};
-use crate::scan::{Scan, ScanRequest};
+use crate::resolve::normalize;
+use crate::rows::{Entry, Sequence, TimeRange, Uid};
+use crate::snapshot::Snapshot;
+use crate::source::Tombstone;
+use crate::version::Version;
+use crate::visible::{Applying, Visible};
 
 /// One database's rows: the log, the memory tables and the block files.
-#[derive(Debug)]
 pub struct Store {
     options: StoreOptions,
+    /// One writer at a time in a shard. Taken in ascending order, before the log's own lock, so that numbers ascend in a shard.
+    writers: Vec<Mutex<()>>,
+    version: RwLock<Arc<Version>>,
+    visible: Visible,
+    next: AtomicU64,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("directory", &self.options.directory).finish_non_exhaustive()
+    }
+}
+
+/// The shard of a table among `shards`.
+pub(crate) fn shard_of(uid: Uid, shards: usize) -> usize {
+    ((uid.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % shards as u64) as usize
 }
 
 impl Store {
     /// Opens a store, or makes it. The log is replayed: `meta` gets the catalogue's entries above
     /// [`set_meta_checkpoint`](Self::set_meta_checkpoint) in commit order, before this returns.
     pub fn open(options: StoreOptions, _meta: &mut dyn FnMut(Sequence, &[u8]) -> Result<()>) -> Result<(Arc<Self>, Recovery)> {
-        Ok((Arc::new(Self { options }), Recovery::default()))
+        let store = Self {
+            writers: (0..options.shards).map(|_| Mutex::default()).collect(),
+            version: RwLock::new(Arc::new(Version::new(options.shards))),
+            visible: Visible::new(0),
+            next: AtomicU64::new(1),
+            options,
+        };
+        Ok((Arc::new(store), Recovery::default()))
     }
 
     /// A store in memory.
@@ -28,23 +57,46 @@ impl Store {
 
     /// Adds entries as one atomic record: after a crash all of them are there or none. On return they are visible to every new
     /// snapshot and as durable as the log's level says.
-    pub fn append(&self, _entries: Vec<Entry>) -> Result<Sequence> {
-        Err(Error::internal("not built"))
+    pub fn append(&self, entries: Vec<Entry>) -> Result<Sequence> {
+        let entries = prepare(entries)?;
+        let mut shards: Vec<usize> = entries.iter().filter_map(entry_uid).map(|uid| shard_of(uid, self.writers.len())).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let guards: Vec<_> = shards.iter().map(|shard| self.writers[*shard].lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        let sequence = self.next.fetch_add(1, Ordering::AcqRel);
+        {
+            let _applying = Applying { visible: &self.visible, sequence };
+            let version = self.version();
+            for entry in &entries {
+                if let Some(uid) = entry_uid(entry) {
+                    apply(&version.shards[shard_of(uid, self.writers.len())].active, entry, sequence)?;
+                }
+            }
+        }
+        drop(guards);
+        self.visible.wait(sequence);
+        Ok(sequence)
+    }
+
+    fn version(&self) -> Arc<Version> {
+        self.version.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What is visible now, unchanging.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {}
+        // Both under one lock: rows leave memory only into a version that a later sequence is read with.
+        let version = self.version.read().unwrap_or_else(PoisonError::into_inner);
+        Snapshot { version: version.clone(), sequence: self.visible.get(), precision: self.options.precision }
     }
 
     /// The shard that a table belongs to: 0 up to [`shards`](Self::shards).
     pub fn shard_of(&self, uid: Uid) -> u16 {
-        (uid % u64::from(self.options.shards)) as u16
+        shard_of(uid, self.writers.len()) as u16
     }
 
     /// Number of shards.
     pub fn shards(&self) -> u16 {
-        self.options.shards
+        self.writers.len() as u16
     }
 
     /// Makes everything acknowledged durable.
@@ -78,7 +130,14 @@ impl Store {
 
     /// What the store weighs.
     pub fn figures(&self) -> Figures {
-        Figures::default()
+        let version = self.version();
+        let mut figures = Figures { sequence: self.visible.get(), ..Figures::default() };
+        for memory in version.shards.iter().flat_map(|shard| shard.memory()) {
+            figures.memory_rows += memory.rows();
+            figures.memory_bytes += memory.bytes();
+            figures.memory_tables += memory.tables();
+        }
+        figures
     }
 
     /// Makes everything durable and releases the lock. Later appends are refused; snapshots stay readable.
@@ -87,38 +146,36 @@ impl Store {
     }
 }
 
-/// What was visible at one moment; unchanging, and blocks nobody.
-#[derive(Clone, Debug)]
-pub struct Snapshot {}
+/// Checked entries with rows in key order, each key once.
+fn prepare(entries: Vec<Entry>) -> Result<Vec<Entry>> {
+    let prepare = |entry| match entry {
+        Entry::Rows(batch) => {
+            batch.check()?;
+            Ok(Entry::Rows(normalize(batch)?))
+        }
+        other => Ok(other),
+    };
+    entries.into_iter().map(prepare).collect()
+}
 
-impl Snapshot {
-    /// Last sequence that is visible.
-    pub fn sequence(&self) -> Sequence {
-        0
-    }
-
-    /// Pieces of one table in key order.
-    pub fn scan(&self, _request: &ScanRequest) -> Result<Scan> {
-        Ok(Scan::new(std::iter::empty()))
-    }
-
-    /// The table's last row: the greatest timestamp, with the cells of `columns` (NULL where NULL or absent). From the last cache.
-    /// `key` is the composite key column, in tables that have one.
-    pub fn last_row(&self, _uid: Uid, _key: Option<(ColumnId, DataType)>, _columns: &[(ColumnId, DataType)]) -> Result<Option<LastRow>> {
-        Ok(None)
-    }
-
-    /// The last cell of `column` that is not NULL, with its timestamp. From the last cache.
-    pub fn last(&self, _uid: Uid, _key: Option<(ColumnId, DataType)>, _column: (ColumnId, DataType)) -> Result<Option<(i64, Value)>> {
-        Ok(None)
+/// The table that an entry changes.
+fn entry_uid(entry: &Entry) -> Option<Uid> {
+    match entry {
+        Entry::Rows(batch) => Some(batch.uid),
+        Entry::Delete { uid, .. } | Entry::DropTable { uid } => Some(*uid),
+        Entry::Meta(_) => None,
     }
 }
 
-/// A table's last row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LastRow {
-    /// Its time in ticks.
-    pub timestamp: i64,
-    /// Its cells, in the order asked for.
-    pub values: Vec<Value>,
+fn apply(memory: &MemoryTable, entry: &Entry, sequence: Sequence) -> Result<()> {
+    match entry {
+        Entry::Rows(batch) => memory.append(batch, sequence)?,
+        Entry::Delete { uid, start, end } => memory.delete(Tombstone { uid: *uid, range: TimeRange::new(*start, *end), sequence }),
+        Entry::DropTable { uid } => memory.delete(Tombstone { uid: *uid, range: TimeRange::ALL, sequence }),
+        Entry::Meta(_) => {}
+    }
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

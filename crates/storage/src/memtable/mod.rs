@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use arrow_array::Array;
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
 use embudo_types::Result;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -198,8 +198,8 @@ impl MemoryTable {
                 self.bytes.fetch_add(size_of::<ChunkList<Listed>>() as u64, Ordering::Relaxed);
                 Box::new(ChunkList::new())
             });
-            self.append_chunks(list, &mut writer.tail, true, batch, 0..late, sequence);
-            self.append_chunks(list, &mut writer.main, false, batch, late..rows, sequence);
+            self.append_chunks(list, &mut writer.tail, true, batch, 0..late, sequence)?;
+            self.append_chunks(list, &mut writer.main, false, batch, late..rows, sequence)?;
         }
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.touch(sequence);
@@ -284,18 +284,18 @@ impl MemoryTable {
         batch: &ColumnBatch,
         mut rows: Range<usize>,
         sequence: Sequence,
-    ) {
+    ) -> Result<()> {
         if rows.len() >= BULK_ROWS {
             // What is written next must be listed after these rows.
             *slot = None;
-            let batch = compact(slice(batch, rows));
+            let batch = compact(slice(batch, rows))?;
             let sequences = SequenceRange { min: sequence, max: sequence };
             for start in (0..batch.rows()).step_by(CHUNK_ROWS) {
                 let part = slice(&batch, start..batch.rows().min(start + CHUNK_ROWS));
                 self.bytes.fetch_add(batch_bytes(&part), Ordering::Relaxed);
                 list.push(Listed { is_tail, chunk: MemoryChunk::Sealed(SealedChunk::new(part, sequences)) });
             }
-            return;
+            return Ok(());
         }
         while !rows.is_empty() {
             let room = slot.as_ref().map_or(0, |writer| writer.room(batch, &rows, sequence));
@@ -314,6 +314,7 @@ impl MemoryTable {
             list.push(Listed { is_tail, chunk: MemoryChunk::Active { chunk: writer.chunk().clone(), sorted: OnceLock::new() } });
             *slot = Some(Box::new(writer));
         }
+        Ok(())
     }
 
     /// A table's visible rows, oldest source first. `tombstones` are all of the table's that are visible: no source given has
@@ -375,7 +376,7 @@ impl MemoryTable {
             for rows in part.chunk_by(|left, right| left.0 == right.0) {
                 let Some(arena) = self.arena.get(rows[0].0) else { continue };
                 let end = rows[rows.len() - 1].1 + 1;
-                batches.push(pick(&arena.chunk.batch(uid, 0..end)?, rows));
+                batches.push(pick(&arena.chunk.batch(uid, 0..end)?, rows)?);
             }
             let batch = match batches.len() {
                 1 => normalize(batches.swap_remove(0))?,
@@ -440,20 +441,19 @@ fn segments(chunk: &ActiveChunk, visible: Sequence, tombstones: &[Tombstone]) ->
 }
 
 /// Some rows of a batch, copied.
-fn pick(batch: &ColumnBatch, rows: &[(usize, usize, Sequence)]) -> ColumnBatch {
+fn pick(batch: &ColumnBatch, rows: &[(usize, usize, Sequence)]) -> Result<ColumnBatch> {
     let cells = || rows.iter().map(|(_, row, _)| Some((0, *row as u32)));
-    let column = |column: &BatchColumn| BatchColumn {
-        id: column.id,
-        array: gather(&[&column.array], cells()),
-        present: column.present.as_ref().map(|present| rows.iter().map(|(_, row, _)| present.value(*row)).collect()),
+    let column = |column: &BatchColumn| {
+        let present = column.present.as_ref().map(|present| rows.iter().map(|(_, row, _)| present.value(*row)).collect());
+        Ok(BatchColumn { id: column.id, array: gather(&[&column.array], cells())?, present })
     };
-    ColumnBatch {
+    Ok(ColumnBatch {
         uid: batch.uid,
         schema_version: batch.schema_version,
         timestamps: rows.iter().map(|(_, row, _)| batch.timestamps[*row]).collect(),
-        key: batch.key.as_ref().map(|key| gather(&[key], cells())),
-        columns: batch.columns.iter().map(column).collect(),
-    }
+        key: batch.key.as_ref().map(|key| gather(&[key], cells())).transpose()?,
+        columns: batch.columns.iter().map(column).collect::<Result<_>>()?,
+    })
 }
 
 /// The columns of the last chunk, those of the batch added or taken as they are now.
@@ -476,13 +476,13 @@ fn batch_bytes(batch: &ColumnBatch) -> u64 {
 }
 
 /// The batch, copied where its arrays hold much more memory than its rows need (a slice of something large).
-fn compact(batch: ColumnBatch) -> ColumnBatch {
+fn compact(batch: ColumnBatch) -> Result<ColumnBatch> {
     let rows = batch.rows();
-    let fit = |array: arrow_array::ArrayRef| {
+    let fit = |array: ArrayRef| {
         let needed = crate::cells::cell_bytes(&*array, 0..rows) + rows / 8 + 64;
-        if array.get_buffer_memory_size() <= 2 * needed { array } else { gather(&[&array], (0..rows as u32).map(|row| Some((0, row)))) }
+        if array.get_buffer_memory_size() <= 2 * needed { Ok(array) } else { gather(&[&array], (0..rows as u32).map(|row| Some((0, row)))) }
     };
     let timestamps = if batch.timestamps.inner().capacity() <= 16 * rows + 64 { batch.timestamps } else { batch.timestamps.iter().copied().collect() };
-    let columns = batch.columns.into_iter().map(|column| BatchColumn { array: fit(column.array), ..column }).collect();
-    ColumnBatch { timestamps, key: batch.key.map(fit), columns, ..batch }
+    let columns = batch.columns.into_iter().map(|column| Ok(BatchColumn { array: fit(column.array)?, ..column })).collect::<Result<_>>()?;
+    Ok(ColumnBatch { timestamps, key: batch.key.map(fit).transpose()?, columns, ..batch })
 }
