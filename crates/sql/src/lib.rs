@@ -14,7 +14,9 @@ pub mod ast {
 
     pub use statement::{ObjectName, Statement};
 }
+mod display;
 pub mod insert;
+pub mod lexer;
 pub mod literal;
 mod parser;
 
