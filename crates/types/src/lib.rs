@@ -23,3 +23,6 @@ pub use statistics::ColumnStatistics;
 pub use timestamp::{civil_from_days, format_rfc3339, parse_timestamp};
 pub use value::Value;
 pub use zone::Zone;
+
+/// The version that `SERVER_VERSION()` and every protocol announce: the TDengine whose dialect and formats these are.
+pub const SERVER_VERSION: &str = "3.3.6.13";
