@@ -4,5 +4,6 @@
 //! ([`embudo_types::arrow`]).
 
 pub mod authorization;
+pub mod number;
 pub mod rest;
 pub mod schemaless;

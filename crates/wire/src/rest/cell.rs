@@ -13,10 +13,10 @@ use arrow_schema::TimeUnit;
 use embudo_types::{DataType, Error, Result};
 
 use super::{
-    number::{write_decimal, write_double, write_integer, write_single},
     text::{write_hex, write_string},
     timestamp::TimestampWriter,
 };
+use crate::number::{write_decimal, write_double, write_integer, write_single};
 
 /// The cells of one column of a batch.
 pub struct Cells<'a> {

@@ -4,7 +4,6 @@
 //! how much text is held before it is sent.
 
 mod cell;
-mod number;
 mod text;
 mod timestamp;
 
@@ -16,6 +15,8 @@ use embudo_types::{Code, DataType, Error, Result, Zone, arrow};
 
 use cell::Cells;
 use timestamp::TimestampWriter;
+
+use crate::number;
 
 /// How a result is written.
 #[derive(Clone, Debug)]
