@@ -1,30 +1,20 @@
 //! COUNT.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array};
 use embudo_sql::ast::expr::{Expr, Literal};
-use embudo_types::{ColumnStatistics, DataType, Error, Precision, Result, code};
+use embudo_types::{ColumnStatistics, DataType, Precision, Result};
 
-use super::{Aggregate, AggregateInput, BoundAggregate, Function, Kind, Run};
+use super::{Aggregate, AggregateInput, BoundAggregate, Function, Kind, Run, same_state};
 use crate::Binder;
+use crate::functions::invalid_number;
 
-pub(super) const FUNCTIONS: &[Function] = &[Function {
-    name: "count",
-    kind: Kind::Value,
-    doc: "Rows, or rows with a value.",
-    statistics: true,
-    timestamps: false,
-    time_order: false,
-    zero_without_rows: true,
-    bind,
-    create,
-}];
+pub(super) const FUNCTIONS: &[Function] = &[Function::new("count", Kind::Value, "Rows, or rows with a value.", bind, create).from_statistics().counting()];
 
 fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
     let [argument] = arguments else {
-        return Err(Error::with(code::INVALID_NUMBER_OF_PARAMETERS, "Invalid number of parameters : count"));
+        return Err(invalid_number(function.name));
     };
     let arguments = match argument {
         Expr::Star { .. } => Vec::new(),
@@ -65,9 +55,7 @@ impl Aggregate for Count {
     }
 
     fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()> {
-        let other: &mut dyn Any = other;
-        let other = other.downcast_mut::<Self>().ok_or_else(|| Error::internal("merge of different aggregates"))?;
-        for (count, &group) in other.counts.drain(..).zip(groups) {
+        for (count, &group) in same_state::<Self>(other)?.counts.drain(..).zip(groups) {
             self.counts[group as usize] += count;
         }
         Ok(())

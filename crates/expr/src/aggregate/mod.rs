@@ -8,9 +8,16 @@ use arrow_array::ArrayRef;
 use embudo_sql::ast::expr::Expr;
 use embudo_types::{ColumnStatistics, DataType, Error, Precision, Result, Value};
 
+use crate::functions::{invalid_number, invalid_type};
 use crate::{Binder, BoundExpr};
 
+mod companions;
 mod count;
+mod extreme;
+mod numbers;
+mod position;
+mod ranking;
+mod sum;
 
 /// Consecutive rows `start..end` of a chunk that belong to one group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,9 +175,102 @@ pub struct Function {
     create: fn(&BoundAggregate, &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>>,
 }
 
+impl Function {
+    const fn new(
+        name: &'static str,
+        kind: Kind,
+        doc: &'static str,
+        bind: fn(&'static Self, &Binder<'_>, &[Expr]) -> Result<BoundAggregate>,
+        create: fn(&BoundAggregate, &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>>,
+    ) -> Self {
+        Self { name, kind, doc, statistics: false, timestamps: false, time_order: false, zero_without_rows: false, bind, create }
+    }
+
+    /// Statistics of the argument's column can stand for its rows.
+    const fn from_statistics(self) -> Self {
+        Self { statistics: true, ..self }
+    }
+
+    /// Reads timestamps.
+    const fn with_timestamps(self) -> Self {
+        Self { timestamps: true, ..self }
+    }
+
+    /// Needs the rows of a group in time order.
+    const fn in_time_order(self) -> Self {
+        Self { timestamps: true, time_order: true, ..self }
+    }
+
+    /// Is 0 where there is no row.
+    const fn counting(self) -> Self {
+        Self { zero_without_rows: true, ..self }
+    }
+
+    /// A call bound without anything special.
+    fn bound(&'static self, argument: BoundExpr, data_type: DataType) -> BoundAggregate {
+        let precision = argument.precision();
+        BoundAggregate { function: self, arguments: vec![argument], constants: Vec::new(), data_type, precision }
+    }
+
+    /// The only argument.
+    fn only_argument(&self, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundExpr> {
+        let [argument] = arguments else { return Err(invalid_number(self.name)) };
+        self.argument(binder, argument)
+    }
+
+    /// An argument; `*` is none.
+    fn argument(&self, binder: &Binder<'_>, argument: &Expr) -> Result<BoundExpr> {
+        if matches!(argument, Expr::Star { .. }) {
+            return Err(invalid_type(self.name));
+        }
+        binder.bind(argument)
+    }
+
+    /// The only argument, a number; NULL is a BIGINT without a value, a DECIMAL is computed as DOUBLE.
+    fn only_number(&self, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundExpr> {
+        let argument = self.only_argument(binder, arguments)?;
+        self.number(binder, argument)
+    }
+
+    /// See [`only_number`](Self::only_number).
+    fn number(&self, binder: &Binder<'_>, argument: BoundExpr) -> Result<BoundExpr> {
+        match argument.data_type() {
+            DataType::Null => binder.to_type(argument, DataType::BigInt),
+            DataType::Decimal(..) => binder.to_type(argument, DataType::Double),
+            data_type if data_type.is_numeric() => Ok(argument),
+            _ => Err(invalid_type(self.name)),
+        }
+    }
+
+    /// A constant parameter.
+    fn constant(&self, binder: &Binder<'_>, parameter: &Expr) -> Result<Value> {
+        binder.bind(parameter)?.constant().ok_or_else(|| invalid_type(self.name))
+    }
+
+    /// A constant integer within bounds.
+    fn constant_integer(&self, binder: &Binder<'_>, parameter: &Expr, bounds: std::ops::RangeInclusive<i64>) -> Result<i64> {
+        match self.constant(binder, parameter)? {
+            Value::BigInt(value) if bounds.contains(&value) => Ok(value),
+            Value::BigInt(_) => Err(crate::functions::invalid_value(self.name)),
+            _ => Err(invalid_type(self.name)),
+        }
+    }
+}
+
+/// The other state of a merge as the same kind of state.
+fn same_state<T: Aggregate>(other: &mut dyn Aggregate) -> Result<&mut T> {
+    let other: &mut dyn Any = other;
+    other.downcast_mut::<T>().ok_or_else(|| Error::internal("merge of different aggregates"))
+}
+
 /// The aggregate of a lower-case name.
 pub fn lookup(name: &str) -> Option<&'static Function> {
     FAMILIES.iter().copied().flatten().find(|function| function.name == name)
+}
+
+/// Every aggregate.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FAMILIES.iter().copied().flatten()
 }
 
 /// Binds a call of `function` with its arguments as written (`*` is `Expr::Star`). FIRST, LAST and LAST_ROW take one argument here: the
@@ -180,4 +280,4 @@ pub fn bind(binder: &Binder<'_>, function: &'static Function, arguments: &[Expr]
 }
 
 /// Every family's table.
-const FAMILIES: &[&[Function]] = &[count::FUNCTIONS];
+const FAMILIES: &[&[Function]] = &[count::FUNCTIONS, sum::FUNCTIONS, extreme::FUNCTIONS, position::FUNCTIONS, ranking::FUNCTIONS];
