@@ -7,3 +7,4 @@ pub mod authorization;
 pub mod number;
 pub mod rest;
 pub mod schemaless;
+pub mod stmt2;
