@@ -1,8 +1,11 @@
 //! Log, memory tables and block files of one database: a [`Store`] takes entries, keeps them safe, and gives snapshots to read.
 //! Tables are numbers here and columns are numbers; names, schemas and tags are the catalogue's.
 
+mod block_cache;
+mod block_file;
 mod cells;
 mod clock;
+mod manifest;
 mod memtable;
 mod merge;
 mod options;
@@ -17,7 +20,10 @@ mod store;
 mod version;
 pub mod vfs;
 mod visible;
+mod wal;
 
+pub use block_cache::{BlockCache, CacheFigures};
+pub use block_file::{BLOCK_ROWS, BlockFile, BlockFileSummary, BlockFileWriter, FileDamage};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions};
 pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TimeRange, Uid, is_storable};
