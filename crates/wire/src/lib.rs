@@ -5,6 +5,7 @@
 
 pub mod authorization;
 pub mod number;
+pub mod prometheus;
 pub mod rest;
 pub mod schemaless;
 pub mod stmt2;
