@@ -1,90 +1,125 @@
-//! A table's sources merged into pieces in key order: the newest source wins cell by cell, tombstones hide what is older.
+//! A table's sources merged into pieces in key order: the newest source wins cell by cell, absent cells keep the older one, tombstones
+//! hide what is older than they are.
+//!
+//! Time is cut where the set of sources changes. Where one source alone has rows, its rows pass through untouched, with their
+//! statistics if all of them do; only where several have rows their keys are merged, when the scan gets there. Cells are read when
+//! a piece is asked for them.
 
-use arrow_array::Array;
-use embudo_types::arrow::arrow_type;
-use embudo_types::{ColumnStatistics, DataType, Result};
+mod piece;
+mod plan;
 
-use crate::resolve::{resolve, slice};
-use crate::rows::{ColumnBatch, ColumnId, TIMESTAMP_COLUMN, TimeRange};
-use crate::scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use embudo_types::Result;
+
+use crate::merge::piece::{Merged, Part, Run};
+use crate::merge::plan::{Fragment, Window};
+use crate::rows::TimeRange;
+use crate::scan::{Piece, Scan, ScanRequest};
 use crate::source::{SourceRef, Tombstone};
+
+/// Rows of several sources above which a window is cut in time.
+const MERGE_ROWS: usize = 8192;
 
 /// Pieces of a table out of its sources, oldest first.
 pub(crate) fn merge(sources: Vec<SourceRef>, tombstones: &[Tombstone], request: &ScanRequest) -> Result<Scan> {
-    let stored: Vec<(ColumnId, DataType)> =
-        request.columns.iter().filter(|(id, _)| *id != TIMESTAMP_COLUMN && Some(*id) != request.key.map(|key| key.0)).copied().collect();
-    let mut parts = Vec::new();
-    for source in sources {
-        if !source.range().overlaps(request.range) {
-            continue;
-        }
-        let columns = source.load(&stored, 0..source.rows())?.into_iter().flatten().collect();
-        let timestamps = source.timestamps(0..source.rows())?;
-        let whole = ColumnBatch { uid: request.uid, schema_version: 0, timestamps, key: source.keys(0..source.rows())?, columns };
-        let hidden = |timestamp: i64| {
-            !request.range.contains(timestamp)
-                || tombstones.iter().any(|tombstone| tombstone.range.contains(timestamp) && source.sequences().max < tombstone.sequence)
-        };
-        let mut start = 0;
-        while start < whole.rows() {
-            let is_hidden = hidden(whole.timestamps[start]);
-            let end = (start..whole.rows()).find(|row| hidden(whole.timestamps[*row]) != is_hidden).unwrap_or(whole.rows());
-            if !is_hidden {
-                parts.push(slice(&whole, start..end));
-            }
-            start = end;
-        }
-    }
-    if parts.is_empty() {
-        return Ok(Scan::new(std::iter::empty()));
-    }
-    let merged = resolve(&parts)?;
-    let mut pieces: Vec<Result<Piece>> = (0..merged.rows())
-        .step_by(4096)
-        .map(|start| Ok(Piece::new(Merged { batch: slice(&merged, start..merged.rows().min(start + 4096)), request: request.clone() })))
-        .collect();
-    if request.descending {
-        pieces.reverse();
-    }
-    Ok(Scan::new(pieces.into_iter()))
+    let request = Arc::new(request.clone());
+    let fragments = plan::fragments(sources, tombstones, request.range)?;
+    let windows = plan::windows(&fragments);
+    let pieces = Pieces { fragments, windows: 0..windows.len(), plan: windows, ready: Vec::new(), request };
+    Ok(Scan::new(pieces))
 }
 
-struct Merged {
-    batch: ColumnBatch,
-    request: ScanRequest,
+/// The scan: windows in order, each of a piece or more.
+struct Pieces {
+    fragments: Vec<Fragment>,
+    plan: Vec<Window>,
+    windows: std::ops::Range<usize>,
+    /// Pieces of the last window that are still to be given, the next one last.
+    ready: Vec<Piece>,
+    request: Arc<ScanRequest>,
 }
 
-impl PieceData for Merged {
-    fn rows(&self) -> usize {
-        self.batch.rows()
-    }
+impl Iterator for Pieces {
+    type Item = Result<Piece>;
 
-    fn range(&self) -> TimeRange {
-        TimeRange::new(self.batch.timestamps[0], self.batch.timestamps[self.batch.rows() - 1])
-    }
-
-    fn statistics(&self, _column: ColumnId) -> Option<ColumnStatistics> {
-        None
-    }
-
-    fn load(&self, columns: &[usize]) -> Result<Chunk> {
-        let load = |&at: &usize| {
-            let (id, data_type) = self.request.columns[at];
-            let arrow = arrow_type(data_type, self.request.precision);
-            if id == TIMESTAMP_COLUMN {
-                let ticks = arrow_array::Int64Array::new(self.batch.timestamps.clone(), None);
-                let data = ticks.into_data().into_builder().data_type(arrow).build().map_err(embudo_types::Error::internal)?;
-                return Ok(arrow_array::make_array(data));
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(piece) = self.ready.pop() {
+                return Some(Ok(piece));
             }
-            if Some(id) == self.request.key.map(|key| key.0) {
-                return self.batch.key.clone().ok_or_else(|| embudo_types::Error::internal("no composite key"));
+            let window = if self.request.descending { self.windows.next_back()? } else { self.windows.next()? };
+            match self.pieces(&self.plan[window]) {
+                Ok(mut pieces) => {
+                    if !self.request.descending {
+                        pieces.reverse();
+                    }
+                    self.ready = pieces;
+                }
+                Err(error) => {
+                    self.windows = 0..0;
+                    return Some(Err(error));
+                }
             }
-            Ok(match self.batch.columns.iter().find(|column| column.id == id) {
-                Some(column) => column.array.clone(),
-                None => arrow_array::new_null_array(&arrow, self.batch.rows()),
-            })
-        };
-        let columns = columns.iter().map(load).collect::<Result<_>>()?;
-        Ok(Chunk { timestamps: self.batch.timestamps.clone(), columns })
+        }
     }
+}
+
+impl Pieces {
+    /// The pieces of a window in key order.
+    fn pieces(&self, window: &Window) -> Result<Vec<Piece>> {
+        let parts = window.members.iter().map(|member| self.fragments[*member].part(window.range)).collect::<Result<Vec<_>>>()?;
+        self.merge_parts(parts.into_iter().filter(|part| !part.rows.is_empty()).collect())
+    }
+
+    fn merge_parts(&self, mut parts: Vec<Part>) -> Result<Vec<Piece>> {
+        match parts.len() {
+            0 => Ok(Vec::new()),
+            1 => Ok(parts.pop().map(|part| Run::new(part, &self.request)).transpose()?.map(Piece::new).into_iter().collect()),
+            _ => {
+                let rows: usize = parts.iter().map(|part| part.rows.len()).sum();
+                if rows <= MERGE_ROWS {
+                    return Ok(vec![Piece::new(Merged::new(parts, &self.request)?)]);
+                }
+                self.split_parts(&parts, rows.div_ceil(MERGE_ROWS))
+            }
+        }
+    }
+
+    /// Cuts parts in time at even distances in the largest of them.
+    fn split_parts(&self, parts: &[Part], count: usize) -> Result<Vec<Piece>> {
+        let Some(largest) = parts.iter().max_by_key(|part| part.rows.len()) else { return Ok(Vec::new()) };
+        let timestamps = largest.source.timestamps(largest.rows.clone())?;
+        let mut cuts: Vec<i64> = (1..count).map(|cut| timestamps[timestamps.len() * cut / count]).collect();
+        cuts.dedup();
+        let mut starts: Vec<usize> = parts.iter().map(|part| part.rows.start).collect();
+        let mut pieces = Vec::new();
+        for cut in cuts.into_iter().map(Some).chain([None]) {
+            let mut slices = Vec::new();
+            for (part, start) in parts.iter().zip(&mut starts) {
+                let end = cut.map_or(Ok(part.rows.end), |cut| part.source.rows_before(cut).map(|row| row.clamp(*start, part.rows.end)))?;
+                if *start < end {
+                    slices.push(Part { source: part.source.clone(), rows: *start..end });
+                }
+                *start = end;
+            }
+            pieces.extend(match slices.len() {
+                0 | 1 => self.merge_parts(slices)?,
+                _ => vec![Piece::new(Merged::new(slices, &self.request)?)],
+            });
+        }
+        Ok(pieces)
+    }
+}
+
+/// The time of some rows of a source.
+fn range_of(part: &Part) -> Result<TimeRange> {
+    let whole = part.source.range();
+    let last = part.rows.end - 1;
+    let start = if part.rows.start == 0 { whole.start } else { part.source.timestamps(part.rows.start..part.rows.start + 1)?[0] };
+    let end = if part.rows.end == part.source.rows() { whole.end } else { part.source.timestamps(last..last + 1)?[0] };
+    Ok(TimeRange::new(start, end))
 }
