@@ -68,17 +68,46 @@ struct DatetimeTable {
     ) -> *mut ffi::PyObject,
 }
 
+/// What a `datetime` carries as its zone.
+pub enum Label {
+    /// Nothing.
+    Naive,
+    /// This `tzinfo`.
+    Zone(Py<PyAny>),
+    /// A fixed offset named after itself, `+08:00`, as texts with an offset give; the last one is kept.
+    Offset(Option<(i32, Py<PyAny>)>),
+}
+
+impl Label {
+    /// The object for an instant of this offset, borrowed from `self` or the interpreter.
+    fn object(&mut self, py: Python<'_>, offset: i32) -> PyResult<*mut ffi::PyObject> {
+        match self {
+            // SAFETY: attached; None lives as long as the interpreter.
+            Self::Naive => Ok(unsafe { ffi::Py_None() }),
+            Self::Zone(zone) => Ok(zone.as_ptr()),
+            Self::Offset(Some((known, zone))) if *known == offset => Ok(zone.as_ptr()),
+            Self::Offset(last) => {
+                let datetime = py.import("datetime")?;
+                let sign = if offset < 0 { '-' } else { '+' };
+                let name = format!("{sign}{:02}:{:02}", offset.abs() / 3_600, offset.abs() / 60 % 60);
+                let delta = datetime.getattr("timedelta")?.call1((0, offset))?;
+                let zone = datetime.getattr("timezone")?.call1((delta, name))?.unbind();
+                Ok(last.insert((offset, zone)).1.as_ptr())
+            }
+        }
+    }
+}
+
 /// Makes `datetime` objects.
 pub struct DatetimeMaker {
     offsets: Offsets,
-    /// The `tzinfo` to label with; naive without.
-    tzinfo: Option<Py<PyAny>>,
+    label: Label,
     table: *const DatetimeTable,
 }
 
 impl DatetimeMaker {
-    /// For local times of `zone`, labelled with `tzinfo`.
-    pub fn new(py: Python<'_>, zone: Zone, tzinfo: Option<Py<PyAny>>) -> PyResult<Self> {
+    /// For local times of `zone`.
+    pub fn new(py: Python<'_>, zone: Zone, label: Label) -> PyResult<Self> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let class = CLASS.import(py, "datetime", "datetime")?;
         // SAFETY: attached, and the module is imported; the call gives the capsule's pointer or null with an exception.
@@ -90,7 +119,7 @@ impl DatetimeMaker {
         if unsafe { (*table).datetime_type } != class.as_ptr() {
             return Err(PyImportError::new_err("this Python's datetime module has another C interface"));
         }
-        Ok(Self { offsets: Offsets::new(zone), tzinfo, table })
+        Ok(Self { offsets: Offsets::new(zone), label, table })
     }
 
     /// A new reference to the `datetime` of `ticks`; what is below microseconds is cut. Outside the years 1 to 9999 it is an error.
@@ -105,10 +134,9 @@ impl DatetimeMaker {
         }
         let clock = local.rem_euclid(DAY) as i32;
         let microsecond = fraction * 1_000_000 / unit;
-        // SAFETY: attached; None lives as long as the interpreter.
-        let tzinfo = self.tzinfo.as_ref().map_or_else(|| unsafe { ffi::Py_None() }, Py::as_ptr);
+        let tzinfo = self.label.object(py, offset)?;
         // SAFETY: `table` was checked by `new` and lives as long as the interpreter; every argument is in the range of its field, and
-        // `tzinfo` is None or a tzinfo object that `self` (or the interpreter) keeps.
+        // `tzinfo` is None or a tzinfo object that the label keeps.
         let made = unsafe {
             ((*self.table).datetime_with_fold)(
                 year as i32,

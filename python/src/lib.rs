@@ -6,11 +6,13 @@ mod calendar;
 mod error;
 mod export;
 mod fork;
+mod ingest;
 mod parameters;
 mod result;
 mod rows;
 mod session;
 mod wait;
+mod zone;
 
 use pyo3::prelude::*;
 
@@ -21,7 +23,7 @@ mod _embudo {
         arrays::Memory,
         result::{StatementResult, Table},
         rows::RowStyle,
-        session::{Session, connect},
+        session::{Session, connect, masked},
     };
 
     use pyo3::prelude::*;

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use embudo_client::Driver;
-use embudo_types::{BatchStream, DataType, Outcome as Rows, Precision, ResultSet, Zone, arrow};
+use embudo_types::{BatchStream, DataType, Outcome as Rows, Precision, ResultSet, arrow};
 use pyo3::{
     prelude::*,
-    sync::PyOnceLock,
     types::{PyCapsule, PyDict, PyList},
 };
 
@@ -19,30 +18,8 @@ use crate::{
     fork::Owned,
     rows::{self, RowStyle},
     wait,
+    zone::ShownZone,
 };
-
-/// The zone that a result's instants are shown in, and its Python object once it is asked for.
-#[derive(Clone)]
-pub struct ShownZone {
-    pub zone: Zone,
-    tzinfo: Arc<PyOnceLock<Py<PyAny>>>,
-}
-
-impl ShownZone {
-    /// Shows instants in `zone`.
-    pub fn new(zone: Zone) -> Self {
-        Self { zone, tzinfo: Arc::new(PyOnceLock::new()) }
-    }
-
-    /// The `tzinfo` object.
-    pub fn tzinfo<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyAny>> {
-        if let Some(known) = self.tzinfo.get(py) {
-            return Ok(known.bind(py).clone());
-        }
-        let made = rows::tzinfo(py, &self.zone)?;
-        Ok(self.tzinfo.get_or_init(py, || made.unbind()).bind(py).clone())
-    }
-}
 
 /// What one statement gave.
 #[pyclass(frozen, name = "Result", module = "embudo._embudo")]
@@ -153,12 +130,11 @@ impl StatementResult {
         let list = PyList::empty(py);
         let mut wanted = count.unwrap_or(usize::MAX);
         let mut state = self.lock()?;
-        let tzinfo = self.shown.tzinfo(py)?;
         while wanted > 0
             && let Some((batch, at)) = self.current(py, &mut state)?
         {
             let rows = wanted.min(batch.num_rows() - at);
-            rows::append(batch, at..at + rows, style, &self.shown.zone, &tzinfo, &list)?;
+            rows::append(batch, at..at + rows, style, &self.shown, &list)?;
             state.at += rows;
             wanted -= rows;
         }
@@ -273,7 +249,7 @@ impl Table {
                 made.set_item("nulls", block.nulls.map(|nulls| Py::new(py, nulls)).transpose()?)?;
             } else {
                 made.set_item("code", py.None())?;
-                made.set_item("values", rows::column_list(py, &batches, place, &style, &self.shown.zone, &self.shown.tzinfo(py)?)?)?;
+                made.set_item("values", rows::column_list(py, &batches, place, &style, &self.shown)?)?;
                 made.set_item("nulls", py.None())?;
             }
             list.append(made)?;
@@ -286,9 +262,8 @@ impl Table {
     fn rows<'py>(&self, py: Python<'py>, style: Option<&RowStyle>) -> Outcome<Bound<'py, PyList>> {
         let typed = RowStyle::typed();
         let list = PyList::empty(py);
-        let tzinfo = self.shown.tzinfo(py)?;
         for batch in self.batches() {
-            rows::append(&batch, 0..batch.num_rows(), style.unwrap_or(&typed), &self.shown.zone, &tzinfo, &list)?;
+            rows::append(&batch, 0..batch.num_rows(), style.unwrap_or(&typed), &self.shown, &list)?;
         }
         Ok(list)
     }

@@ -6,13 +6,14 @@ use arrow_array::{
     types::{ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
 };
 use arrow_buffer::NullBuffer;
-use embudo_types::{DataType, Error, Precision, Zone, arrow, format_rfc3339};
+use embudo_types::{DataType, Precision, Zone, arrow, format_rfc3339};
 use pyo3::{exceptions::PyValueError, ffi, prelude::*, sync::PyOnceLock, types::PyList};
 
 use crate::{
     arrays::{ticks, typed},
-    calendar::DatetimeMaker,
+    calendar::{DatetimeMaker, Label},
     error::Outcome,
+    zone::ShownZone,
 };
 
 /// Rows made together: few enough that their tuples stay in the cache from column to column.
@@ -23,6 +24,8 @@ const CHUNK: usize = 1_024;
 enum Instants {
     /// A `datetime` with the zone.
     Aware,
+    /// A `datetime` with the fixed offset that the zone has then.
+    Offset,
     /// A `datetime` of the zone's local time, without a zone.
     Naive,
     /// RFC 3339 text.
@@ -33,6 +36,8 @@ enum Instants {
 #[pyclass(frozen, module = "embudo._embudo")]
 pub struct RowStyle {
     instants: Instants,
+    /// The zone to show instants in; else the session's.
+    zone: Option<ShownZone>,
     /// Nanoseconds as the integer of ticks; else cut to microseconds.
     nanosecond_ticks: bool,
     /// Instants outside the years 1 to 9999 are None; else an error.
@@ -54,10 +59,11 @@ pub struct RowStyle {
 #[pymethods]
 impl RowStyle {
     #[new]
-    #[pyo3(signature = (*, instants="aware", nanosecond_ticks=true, lenient=false, raw_text=false, hex=false, json=true, decimal_text=false, shortest=false, lists=false))]
+    #[pyo3(signature = (*, instants="aware", zone=None, nanosecond_ticks=true, lenient=false, raw_text=false, hex=false, json=true, decimal_text=false, shortest=false, lists=false))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "keywords of a Python constructor")]
     fn new(
         instants: &str,
+        zone: Option<&str>,
         nanosecond_ticks: bool,
         lenient: bool,
         raw_text: bool,
@@ -69,11 +75,16 @@ impl RowStyle {
     ) -> PyResult<Self> {
         let instants = match instants {
             "aware" => Instants::Aware,
+            "offset" => Instants::Offset,
             "naive" => Instants::Naive,
             "text" => Instants::Text,
-            other => return Err(PyValueError::new_err(format!("instants are aware, naive or text, not {other}"))),
+            other => return Err(PyValueError::new_err(format!("instants are aware, offset, naive or text, not {other}"))),
         };
-        Ok(Self { instants, nanosecond_ticks, lenient, raw_text, hex, json, decimal_text, shortest, lists })
+        let zone = match zone {
+            Some("local") => Some(Zone::system()),
+            named => named.map(Zone::named).transpose().map_err(|error| PyValueError::new_err(error.message().to_owned()))?,
+        };
+        Ok(Self { instants, zone: zone.map(ShownZone::new), nanosecond_ticks, lenient, raw_text, hex, json, decimal_text, shortest, lists })
     }
 }
 
@@ -82,6 +93,7 @@ impl RowStyle {
     pub fn typed() -> Self {
         Self {
             instants: Instants::Aware,
+            zone: None,
             nanosecond_ticks: true,
             lenient: false,
             raw_text: false,
@@ -94,19 +106,12 @@ impl RowStyle {
     }
 }
 
-/// Appends the rows `from..to` of `batch` to `rows`. `zone` is the one that instants are shown in, `tzinfo` its Python object.
-pub fn append(
-    batch: &RecordBatch,
-    range: std::ops::Range<usize>,
-    style: &RowStyle,
-    zone: &Zone,
-    tzinfo: &Bound<'_, PyAny>,
-    rows: &Bound<'_, PyList>,
-) -> Outcome<()> {
+/// Appends the rows `from..to` of `batch` to `rows`. `shown` is the zone of instants, unless the style has one.
+pub fn append(batch: &RecordBatch, range: std::ops::Range<usize>, style: &RowStyle, shown: &ShownZone, rows: &Bound<'_, PyList>) -> Outcome<()> {
     let py = rows.py();
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        columns.push(Column::new(py, array.as_ref(), arrow::data_type(field)?, arrow::precision(field), style, zone, tzinfo)?);
+        columns.push(Column::new(py, array.as_ref(), arrow::data_type(field)?, arrow::precision(field), style, shown)?);
     }
     let _paused = CollectorPause::new();
     let mut start = range.start;
@@ -125,21 +130,14 @@ pub fn append(
 }
 
 /// One column's values as a Python list, for frames' object columns.
-pub fn column_list<'py>(
-    py: Python<'py>,
-    batches: &[RecordBatch],
-    place: usize,
-    style: &RowStyle,
-    zone: &Zone,
-    tzinfo: &Bound<'py, PyAny>,
-) -> Outcome<Bound<'py, PyList>> {
+pub fn column_list<'py>(py: Python<'py>, batches: &[RecordBatch], place: usize, style: &RowStyle, shown: &ShownZone) -> Outcome<Bound<'py, PyList>> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>();
     // SAFETY: attached; the new list's empty places are all filled below, or the list is dropped, which allows empty places.
     let list = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(rows as isize)) }?;
     let mut at = 0;
     for batch in batches {
         let field = batch.schema_ref().field(place);
-        let mut column = Column::new(py, batch.column(place).as_ref(), arrow::data_type(field)?, arrow::precision(field), style, zone, tzinfo)?;
+        let mut column = Column::new(py, batch.column(place).as_ref(), arrow::data_type(field)?, arrow::precision(field), style, shown)?;
         column.each(py, 0..batch.num_rows(), |cell| {
             // SAFETY: `list` is a list that only this function holds, `at` lies within it, and the reference is handed over.
             unsafe { ffi::PyList_SetItem(list.as_ptr(), at, cell) };
@@ -271,15 +269,7 @@ impl Last {
 }
 
 impl<'a> Column<'a> {
-    fn new(
-        py: Python<'_>,
-        array: &'a dyn Array,
-        data_type: DataType,
-        precision: Precision,
-        style: &RowStyle,
-        zone: &Zone,
-        tzinfo: &Bound<'_, PyAny>,
-    ) -> Outcome<Self> {
+    fn new(py: Python<'_>, array: &'a dyn Array, data_type: DataType, precision: Precision, style: &RowStyle, shown: &ShownZone) -> Outcome<Self> {
         let cells = match data_type {
             DataType::Null => Cells::Nothing,
             DataType::Bool => Cells::Bool(typed(array)?),
@@ -296,12 +286,17 @@ impl<'a> Column<'a> {
             DataType::Double => Cells::Double(typed(array)?),
             DataType::Timestamp => {
                 let ticks = ticks(array)?;
+                let shown = style.zone.as_ref().unwrap_or(shown);
                 match style.instants {
-                    Instants::Text => Cells::InstantText { ticks, precision, zone: zone.clone() },
+                    Instants::Text => Cells::InstantText { ticks, precision, zone: shown.zone.clone() },
                     _ if precision == Precision::Nano && style.nanosecond_ticks => Cells::Ticks(ticks),
                     instants => {
-                        let tzinfo = (instants == Instants::Aware).then(|| tzinfo.clone().unbind());
-                        Cells::Instant { ticks, precision, maker: DatetimeMaker::new(py, zone.clone(), tzinfo)?, lenient: style.lenient }
+                        let label = match instants {
+                            Instants::Aware => Label::Zone(shown.tzinfo(py)?.unbind()),
+                            Instants::Offset => Label::Offset(None),
+                            Instants::Naive | Instants::Text => Label::Naive,
+                        };
+                        Cells::Instant { ticks, precision, maker: DatetimeMaker::new(py, shown.zone.clone(), label)?, lenient: style.lenient }
                     }
                 }
             }
@@ -476,22 +471,4 @@ fn hex(value: &[u8], out: &mut String) {
         out.push(char::from(DIGITS[usize::from(byte >> 4)]));
         out.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-}
-
-/// The Python object of a zone: `zoneinfo.ZoneInfo` by name, `datetime.timezone` for UTC and fixed offsets.
-pub fn tzinfo<'py>(py: Python<'py>, zone: &Zone) -> Outcome<Bound<'py, PyAny>> {
-    let name = zone.name();
-    let datetime = py.import("datetime")?;
-    if name == "UTC" {
-        return Ok(datetime.getattr("timezone")?.getattr("utc")?);
-    }
-    if name.starts_with(['+', '-']) {
-        let seconds = zone.offset_at_second(0);
-        return Ok(datetime.getattr("timezone")?.call1((datetime.getattr("timedelta")?.call1((0, seconds))?,))?);
-    }
-    let found = py.import("zoneinfo")?.getattr("ZoneInfo")?.call1((&name,));
-    found.map_err(|error| {
-        let message = format!("Python has no data of time zone {name}; install the package tzdata");
-        crate::error::Failure::Database(Error::with(embudo_types::code::INVALID_CONFIG_OPTION, message).caused_by(error))
-    })
 }

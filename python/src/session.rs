@@ -8,16 +8,20 @@ use std::{
     time::Duration,
 };
 
-use embudo_client::{ConnectOptions, Driver, Dsn, Request, bulk};
+use embudo_client::{ConnectOptions, Driver, Dsn, Request, bulk, ingest::Ingest};
 use embudo_types::{Outcome as Rows, Zone};
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::{
+    prelude::*,
+    types::{PyCapsule, PyDict, PyList},
+};
 
 use crate::{
     error::{Outcome, misuse},
     fork::Owned,
-    parameters,
-    result::{ShownZone, StatementResult},
+    ingest, parameters,
+    result::StatementResult,
     wait,
+    zone::ShownZone,
 };
 
 /// A session over one transport.
@@ -41,6 +45,12 @@ pub fn connect(py: Python<'_>, dsn: &str, options: &Bound<'_, PyDict>, applicati
     let target = dsn.clone();
     let driver = wait::outside(py, || (), move || embudo_client::connect(&target, &ConnectOptions { application }))?;
     Ok(Session { driver: Owned::new(Arc::from(driver)), closed: AtomicBool::new(false), dsn, shown: ShownZone::new(zone) })
+}
+
+/// The DSN as logs may show it.
+#[pyfunction]
+pub fn masked(dsn: &str) -> Outcome<String> {
+    Ok(Dsn::parse(dsn)?.to_string())
 }
 
 impl Session {
@@ -125,6 +135,34 @@ impl Session {
         let sql = positional.unwrap_or_else(|| sql.to_owned());
         let work = driver.clone();
         wait::outside(py, || driver.interrupt(), move || bulk::run(work.as_ref(), &sql, &values, timeout))
+    }
+
+    /// Writes columns into a table or into the children of a supertable: `data` is a list as `ingest::columns` takes it, or a capsule
+    /// of an Arrow stream. Gives the rows written and the tables that got some.
+    #[pyo3(signature = (target, data, *, time, tags, table, create, truncate, progress))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of a Python method")]
+    fn ingest(
+        &self,
+        py: Python<'_>,
+        target: String,
+        data: &Bound<'_, PyAny>,
+        time: String,
+        tags: Vec<String>,
+        table: Option<String>,
+        create: bool,
+        truncate: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> Outcome<(u64, u64)> {
+        let driver = self.driver()?.clone();
+        let (columns, rows) = match data.cast::<PyCapsule>() {
+            Ok(capsule) => ingest::stream(capsule)?,
+            Err(_) => ingest::columns(data.cast::<PyList>().map_err(PyErr::from)?)?,
+        };
+        let what = Ingest { target, time, tags, table, create, truncate, zone: self.shown.zone.clone() };
+        let work = driver.clone();
+        let mut report = ingest::reporter(progress);
+        let done = wait::outside(py, || driver.interrupt(), move || embudo_client::ingest::ingest(work.as_ref(), &what, columns, rows, &mut report))?;
+        Ok((done.rows, done.tables))
     }
 
     /// Makes a call that another thread waits for end soon.

@@ -16,6 +16,7 @@ mod driver;
 mod dsn;
 #[cfg(feature = "embedded")]
 mod embedded;
+pub mod ingest;
 mod insert_text;
 pub mod literal;
 mod rest;

@@ -106,7 +106,8 @@ fn read_columns(meta: &[u8]) -> Result<Vec<(String, DataType)>> {
         .collect()
 }
 
-fn named_type(name: &str, length: u32) -> Result<DataType> {
+/// The type of a name as metadata shows it, with its length.
+pub fn named_type(name: &str, length: u32) -> Result<DataType> {
     if let Some(digits) = name.strip_prefix("DECIMAL(").and_then(|rest| rest.strip_suffix(')')) {
         let (precision, scale) = digits.split_once(',').unwrap_or((digits, "0"));
         if let (Ok(precision), Ok(scale)) = (precision.trim().parse(), scale.trim().parse()) {

@@ -15,6 +15,8 @@ use std::{
 use base64::Engine as _;
 use embudo_types::{Error, Outcome, Result, ResultSet, code};
 
+pub(crate) use answer::named_type;
+
 use crate::{ConnectOptions, Driver, Dsn, Host, Request, Transport, literal};
 
 /// The HTTP status of an answer that carried no result of a statement; the source of its [`Error`].

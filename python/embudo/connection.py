@@ -1,0 +1,266 @@
+"""Connections of the typed API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from embudo import _embudo, errors
+from embudo.cursor import Cursor
+from embudo.logger import quiet
+from embudo.rows import tuple_row
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from embudo.ingest import IngestResult, Progress
+    from embudo.rows import RowFactory
+
+__all__ = ["Connection", "Server", "connect"]
+
+RowT = TypeVar("RowT")
+OtherT = TypeVar("OtherT")
+TupleRow = tuple[Any, ...]
+
+
+@overload
+def connect(dsn: str | os.PathLike[str] = ..., *, application: str | None = ..., **options: object) -> Connection[TupleRow]: ...
+@overload
+def connect(
+    dsn: str | os.PathLike[str] = ..., *, row_factory: RowFactory[RowT], application: str | None = ..., **options: object
+) -> Connection[RowT]: ...
+def connect(
+    dsn: str | os.PathLike[str] = ":memory:",
+    *,
+    row_factory: RowFactory[Any] = tuple_row,
+    application: str | None = None,
+    **options: object,
+) -> Connection[Any]:
+    """Opens a database in this process, or a session on a server.
+
+    Args:
+        dsn: a directory (text without ``://``, or a path object), made if missing; ``":memory:"`` for a private database in
+            memory, ``":memory:NAME"`` for one that this process shares by name; ``embudo:///dir``; or a server:
+            ``taosrest://user:password@host:6041/database`` (``taosrest+https://``).
+        row_factory: what rows become: :func:`embudo.tuple_row`, :func:`embudo.dict_row`, :func:`embudo.named_row`.
+        application: name of the program, shown in the server's list of connections.
+        **options: keys of the DSN as keywords, such as ``database``, ``user``, ``password``, ``timezone``, ``timeout``
+            (seconds), ``read_only``, ``memory_limit``; they override the DSN's.
+
+    Raises:
+        InterfaceError: the DSN or an option is wrong, or another process has the directory open.
+        OperationalError: the server does not answer or refuses the user.
+    """
+    text = dsn if isinstance(dsn, str) else _path_dsn(os.fspath(dsn))
+    given = {name: _option(value) for name, value in options.items() if value is not None}
+    session = _embudo.connect(text, given, application)
+    log = quiet()
+    if log is not None:
+        log.info("connected to %s (%s)", session.dsn, session.transport)
+    return Connection(session, row_factory)
+
+
+def _path_dsn(path: str) -> str:
+    """A path is a directory whatever its name looks like."""
+    encoded = "".join(c if c.isalnum() or c in "-_./~" else "".join(f"%{b:02X}" for b in c.encode()) for c in path)
+    return f"embudo:///{encoded}"
+
+
+def _option(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    key = getattr(value, "key", None)  # a ZoneInfo
+    return key if isinstance(key, str) else str(value)
+
+
+class Connection(Generic[RowT]):
+    """A session: current database, time zone, user. Threads may share it; their calls take turns.
+
+    As a context manager it closes itself.
+    """
+
+    Warning = errors.Warning
+    Error = errors.Error
+    InterfaceError = errors.InterfaceError
+    DatabaseError = errors.DatabaseError
+    DataError = errors.DataError
+    OperationalError = errors.OperationalError
+    IntegrityError = errors.IntegrityError
+    InternalError = errors.InternalError
+    ProgrammingError = errors.ProgrammingError
+    NotSupportedError = errors.NotSupportedError
+
+    def __init__(self, session: _embudo.Session, row_factory: RowFactory[RowT]) -> None:
+        self._session = session
+        self.row_factory = row_factory
+
+    @property
+    def transport(self) -> str:
+        """How the database is reached: ``embedded`` or ``rest``."""
+        return self._session.transport
+
+    @property
+    def dsn(self) -> str:
+        """Where to, with secrets masked."""
+        return self._session.dsn
+
+    @property
+    def timezone(self) -> str:
+        """Name of the zone that reads times without one, aligns days and labels results."""
+        return self._session.zone
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._session.closed
+
+    @property
+    def server_version(self) -> str:
+        """What ``SELECT SERVER_VERSION()`` gives."""
+        return self._session.server_version()
+
+    @overload
+    def cursor(self) -> Cursor[RowT]: ...
+    @overload
+    def cursor(self, *, row_factory: RowFactory[OtherT]) -> Cursor[OtherT]: ...
+    def cursor(self, *, row_factory: RowFactory[Any] | None = None) -> Cursor[Any]:
+        """A cursor on this session."""
+        if self._session.closed:
+            raise errors.InterfaceError("the connection is closed")
+        return Cursor(self, self._session, row_factory or self.row_factory)
+
+    def execute(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None, *, timeout: float | None = None
+    ) -> Cursor[RowT]:
+        """Runs one statement on a new cursor: see :meth:`Cursor.execute`."""
+        return self.cursor().execute(sql, parameters, timeout=timeout)
+
+    def executemany(
+        self, sql: str, rows: Iterable[Sequence[object] | Mapping[str, object]], *, timeout: float | None = None
+    ) -> Cursor[RowT]:
+        """Runs one statement for every row of parameters: see :meth:`Cursor.executemany`."""
+        return self.cursor().executemany(sql, rows, timeout=timeout)
+
+    def ingest(
+        self,
+        target: str,
+        data: object,
+        *,
+        time: str = "ts",
+        tags: Sequence[str] = (),
+        table: str | None = None,
+        create: bool = True,
+        truncate: bool = False,
+        progress: Progress | None = None,
+    ) -> IngestResult:
+        """Writes columns of data into a table, or into the children of a supertable.
+
+        Args:
+            target: the table or supertable, ``[database.]name``.
+            data: a dictionary of arrays or sequences by column name, a pandas or polars frame, anything with
+                ``__arrow_c_stream__``, or an iterable of dictionaries.
+            time: the column of data with the rows' times.
+            tags: the columns of data that are tags; with them the target is a supertable.
+            table: what names the children: a column of data, or a pattern like ``"d{groupid}"`` of its columns.
+            create: makes the target, or adds columns it lacks; never narrows one.
+            truncate: cuts text that is longer than its column instead of refusing it.
+            progress: called with the rows written and the rows in all.
+
+        Raises:
+            DataError: a value does not fit its column; the message names row, column and value, and nothing is written.
+        """
+        from embudo.ingest import ingest
+
+        return ingest(
+            self._session,
+            target,
+            data,
+            time=time,
+            tags=tags,
+            table=table,
+            create=create,
+            truncate=truncate,
+            progress=progress,
+        )
+
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> Server:
+        """Serves this embedded database over REST from this process, for as long as the given server is open.
+
+        ``port=0`` takes a free one. Other clients log in as any server of TDengine has them do.
+        """
+        return Server(self._session.serve(host, port))
+
+    def interrupt(self) -> None:
+        """Makes a call that another thread waits for on this connection end soon with OperationalError."""
+        self._session.interrupt()
+
+    def commit(self) -> None:
+        """Does nothing: every statement is committed when it returns."""
+        if self._session.closed:
+            raise errors.InterfaceError("the connection is closed")
+
+    def rollback(self) -> None:
+        """TDengine has no transactions.
+
+        Raises:
+            NotSupportedError: always.
+        """
+        raise errors.NotSupportedError("TDengine has no transactions: a statement is committed when it returns")
+
+    def close(self) -> None:
+        """Ends the session; more than once is allowed. Results that are being read stay readable."""
+        self._session.close()
+
+    def __enter__(self) -> Connection[RowT]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<embudo.Connection {self.dsn} ({self.transport}{', closed' if self.closed else ''})>"
+
+
+class Server:
+    """A server in this process; as a context manager it stops itself."""
+
+    def __init__(self, running: _embudo.RunningServer) -> None:
+        self._running = running
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self._running.host
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._running.port
+
+    @property
+    def url(self) -> str:
+        """For ``taosrest.connect(url=...)`` and curl."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def dsn(self) -> str:
+        """For :func:`embudo.connect`."""
+        return f"taosrest://root:taosdata@{self.host}:{self.port}"
+
+    def close(self) -> None:
+        """Finishes the requests that run and stops."""
+        self._running.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<embudo.Server {self.url}>"

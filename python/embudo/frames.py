@@ -1,0 +1,77 @@
+"""Tables as NumPy arrays and pandas frames, straight from their memory, without pyarrow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import datetime
+
+    import numpy
+    import pandas
+
+    from embudo import _embudo
+
+__all__ = ["numpy_arrays", "pandas_frame"]
+
+_TIMESTAMP = 9
+_UNITS = ("ms", "us", "ns")
+
+
+def numpy_arrays(table: _embudo.Table) -> dict[str, numpy.ndarray[Any, Any]]:
+    """An array a column. Timestamps are datetime64 in UTC with NaT for NULL; integers and booleans with NULL are masked."""
+    import numpy
+
+    arrays: dict[str, numpy.ndarray[Any, Any]] = {}
+    for field, block in zip(table.fields, table.blocks(), strict=True):
+        values, nulls = _values(numpy, field, block)
+        if nulls is not None and values.dtype.kind in "iub":
+            values = numpy.ma.MaskedArray(values, mask=nulls)
+        arrays[field[0]] = values
+    return arrays
+
+
+def pandas_frame(table: _embudo.Table) -> pandas.DataFrame:
+    """A frame whose columns are the table's memory."""
+    import numpy
+    import pandas
+
+    fields = table.fields
+    columns: list[Any] = []
+    for field, block in zip(fields, table.blocks(), strict=True):
+        values, nulls = _values(numpy, field, block)
+        if field[1] == _TIMESTAMP:
+            columns.append(pandas.DatetimeIndex(values, tz="UTC").tz_convert(_zone(table.zone)).array)
+        elif nulls is not None and values.dtype.kind == "b":
+            columns.append(pandas.arrays.BooleanArray(values, nulls))
+        elif nulls is not None and values.dtype.kind in "iu":
+            columns.append(pandas.arrays.IntegerArray(values, nulls))
+        else:
+            columns.append(values)
+    frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(len(table)), copy=False)
+    frame.columns = pandas.Index([field[0] for field in fields])
+    return frame
+
+
+def _values(
+    numpy: Any, field: tuple[str, int, str, int, int, int], block: _embudo.Block
+) -> tuple[numpy.ndarray[Any, Any], numpy.ndarray[Any, Any] | None]:
+    """Values and a mask of NULLs, where there are any."""
+    code, memory, nulls = block["code"], block["values"], block["nulls"]
+    if code is None:
+        values = numpy.empty(len(memory), dtype=object)
+        values[:] = memory
+        return values, None
+    dtype = f"M8[{_UNITS[field[4]]}]" if field[1] == _TIMESTAMP else code
+    mask = None if nulls is None else numpy.frombuffer(nulls, dtype="?")
+    return numpy.frombuffer(memory, dtype=dtype), mask
+
+
+def _zone(name: str) -> str | datetime.timezone:
+    if name[0] not in "+-":
+        return name
+    import datetime
+
+    hours, minutes = int(name[1:3]), int(name[4:6])
+    offset = datetime.timedelta(hours=hours, minutes=minutes)
+    return datetime.timezone(-offset if name[0] == "-" else offset)
