@@ -6,6 +6,7 @@
 pub mod authorization;
 pub mod number;
 pub mod prometheus;
+pub mod raw_block;
 pub mod rest;
 pub mod schemaless;
 pub mod stmt2;
