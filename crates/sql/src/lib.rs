@@ -14,6 +14,7 @@ pub mod ast {
 
     pub use statement::{ObjectName, Statement};
 }
+mod columns;
 mod display;
 pub mod insert;
 pub mod lexer;

@@ -4,12 +4,23 @@
 //! with them (which table, which supertable, keep and merge rules) is its own business. A statement is parsed to its end before
 //! [`parse`] returns, so a caller that applies what it was given only on `Ok` writes nothing of a wrong statement.
 
+mod cells;
+mod clauses;
+mod clock;
+
 use std::{io::Read, sync::Arc};
 
 use arrow_array::ArrayRef;
 use embudo_types::{DataType, Error, Precision, Result, Value, Zone, code};
 
-use crate::ast::statement::{InsertSelect, ObjectName};
+use crate::{
+    MAX_STATEMENT,
+    ast::{
+        Statement,
+        statement::{InsertSelect, ObjectName},
+    },
+    lexer::{TokenKind, next_token},
+};
 
 /// What the meaning of the statement depends on besides the tables.
 #[derive(Clone, Copy, Debug)]
@@ -130,12 +141,43 @@ pub enum InsertOutcome {
 
 /// Whether a statement is for [`parse`]: its first word is INSERT or IMPORT.
 pub fn is_insert(sql: &str) -> bool {
-    let word = sql.trim_start_matches([' ', '\t', '\n', '\r', '\x0c']).as_bytes();
-    word.len() > 6 && (word[..6].eq_ignore_ascii_case(b"insert") || word[..6].eq_ignore_ascii_case(b"import"))
+    let token = next_token(sql, 0);
+    let word = &sql[token.start..token.end];
+    word.eq_ignore_ascii_case("insert") || word.eq_ignore_ascii_case("import")
 }
+
 
 /// Reads an INSERT into `sink`.
 pub fn parse(sql: &str, context: &InsertContext<'_>, sink: &mut dyn InsertSink) -> Result<InsertOutcome> {
-    let _ = (sql, context, sink);
-    Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+    if sql.len() > MAX_STATEMENT {
+        return Err(Error::new(code::SQL_STATEMENT_TOO_LONG));
+    }
+    if has_values(sql) {
+        return clauses::Reader::new(sql, context, sink).statement().map(InsertOutcome::Rows);
+    }
+    match crate::parse(sql)? {
+        Statement::InsertSelect(select) => Ok(InsertOutcome::Select(select)),
+        _ => Err(Error::new(code::NOT_SUPPORTED_STMT_CLAUSE)),
+    }
 }
+
+/// Whether VALUES, USING or FILE comes before any SELECT: what comes is for this parser, the rest for the tree's.
+fn has_values(sql: &str) -> bool {
+    let mut at = 0;
+    loop {
+        let token = next_token(sql, at);
+        at = token.end;
+        match token.kind {
+            TokenKind::End | TokenKind::Illegal => return false,
+            TokenKind::Word => match sql[token.start..token.end].to_ascii_lowercase().as_str() {
+                "select" => return false,
+                "values" | "using" | "file" => return true,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! INSERT against sinks of known tables.
