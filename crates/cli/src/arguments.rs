@@ -82,8 +82,8 @@ pub struct Target {
     /// A database directory, opened in this process, or :memory:
     #[arg(long, value_name = "DIR|:memory:", conflicts_with = "url")]
     pub data: Option<String>,
-    /// A server or directory as a DSN, such as taosrest://root:taosdata@localhost:6041/power
-    #[arg(long, value_name = "DSN", env = "EMBUDO_DSN")]
+    /// A server or a directory as a DSN
+    #[arg(long, value_name = "DSN", env = "EMBUDO_DSN", long_help = "A server or a directory as a DSN, such as taosrest://root:taosdata@localhost:6041/power")]
     pub url: Option<String>,
     /// The database that names without one refer to
     #[arg(short, long, value_name = "NAME")]

@@ -56,11 +56,11 @@ pub fn parse_column(data_type: DataType, precision: Precision, cells: &[Option<&
 }
 
 fn values<T>(cells: &[Option<&str>], parse: impl Fn(&str) -> Option<T>) -> Result<Vec<Option<T>>, BadCell> {
-    let value = |(row, cell): (usize, &Option<&str>)| match cell {
+    let value = |(row, cell): (usize, Option<&str>)| match cell {
         None => Ok(None),
         Some(text) => parse(text).map(Some).ok_or(BadCell { row }),
     };
-    cells.iter().enumerate().map(value).collect()
+    cells.iter().copied().enumerate().map(value).collect()
 }
 
 fn numbers<T: ArrowPrimitiveType<Native: FromStr>>(cells: &[Option<&str>]) -> Result<ArrayRef, BadCell> {
@@ -78,7 +78,7 @@ fn boolean(text: &str) -> Option<bool> {
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim().trim_start_matches("\\x").as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()

@@ -157,19 +157,7 @@ impl Completion {
         let start = before.rfind(|letter| !is_part(letter)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let word = &before[start..];
         let qualifier = before[..start].strip_suffix('.').map(last_word);
-        let mut found = match qualifier {
-            Some(database) => self.tables(Some(database)),
-            None => {
-                let mut names = self.databases();
-                names.extend(self.tables(None));
-                for table in words(text).filter(|table| *table != word) {
-                    if self.tables(None).iter().any(|name| name.eq_ignore_ascii_case(table)) {
-                        names.extend(self.columns(table));
-                    }
-                }
-                names
-            }
-        };
+        let mut found = if let Some(database) = qualifier { self.tables(Some(database)) } else { self.names_in(text, word) };
         if qualifier.is_none() && !word.is_empty() {
             let lower = word.chars().next().is_some_and(char::is_lowercase);
             found.extend(KEYWORDS.iter().map(|keyword| if lower { keyword.to_ascii_lowercase() } else { (*keyword).to_owned() }));
@@ -179,6 +167,19 @@ impl Completion {
         found.dedup();
         found.truncate(MOST);
         (start, found)
+    }
+
+    /// Databases, tables, and the columns of tables that the statement names; `word` is still being typed.
+    fn names_in(&self, text: &str, word: &str) -> Vec<String> {
+        let tables = self.tables(None);
+        let mut names = self.databases();
+        for table in words(text).filter(|table| *table != word) {
+            if tables.iter().any(|name| name.eq_ignore_ascii_case(table)) {
+                names.extend(self.columns(table));
+            }
+        }
+        names.extend(tables);
+        names
     }
 
     fn databases(&self) -> Vec<String> {

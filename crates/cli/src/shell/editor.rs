@@ -84,7 +84,7 @@ impl Editor {
 }
 
 fn failed(error: ReadlineError) -> Error {
-    Error::internal(format!("the terminal: {error}"))
+    Error::internal(format!("the terminal: {error}")).caused_by(error)
 }
 
 /// `$XDG_STATE_HOME/embudo/history`, else `~/.local/state/embudo/history`.

@@ -136,7 +136,11 @@ impl Layout {
 
 /// A cell that cannot break the lines of a table.
 fn one_line(text: &str) -> String {
-    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { line.extend(character.escape_default()) } else { line.push(character) }
+    }
+    line
 }
 
 /// One line of CSV (RFC 4180). NULL is an empty field, an empty text `""`.
@@ -176,7 +180,7 @@ mod tests {
 
     #[test]
     fn tables_align_wide_characters() {
-        assert_eq!(shown(Format::Table), "    v | name\n------+------------\n    1 | 中文\n NULL | a\\nb,\\\"c\n  300 |\n");
+        assert_eq!(shown(Format::Table), "    v | name\n------+---------\n    1 | 中文\n NULL | a\\nb,\"c\n  300 |\n");
     }
 
     #[test]
