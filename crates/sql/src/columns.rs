@@ -62,14 +62,6 @@ impl Texts {
         self.data.extend_from_slice(cell);
         self.end_cell();
     }
-
-    /// The last cell.
-    pub(crate) fn last(&self) -> &[u8] {
-        match self.ends.as_slice() {
-            [.., start, end] => &self.data[*start as usize..*end as usize],
-            _ => &[],
-        }
-    }
 }
 
 impl ColumnBuilder {

@@ -317,7 +317,7 @@ impl<'a, 's> Reader<'a, 's> {
             return Err(Error::with(code::INVALID_OPERATION, "Primary timestamp column should not be null"));
         }
         if layout.keyed && !has(ColumnRole::Key) {
-            return Err(Error::with(code::SHOULD_NOT_BE_NONE, "Primary key column should not be none"));
+            return Err(Error::with(code::INVALID_OPERATION, "Primary key column should not be none"));
         }
         Ok(())
     }

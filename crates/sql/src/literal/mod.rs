@@ -287,6 +287,12 @@ fn timestamp(scalar: Scalar<'_>, context: &LiteralContext<'_>) -> Result<i64, Re
         Scalar::Text(text) => timestamp_text(text, context),
         _ => None,
     };
+    if let (None, Scalar::Text(text)) = (ticks, scalar) {
+        // A time that only a coarser precision can hold.
+        if parse_timestamp(text.as_bytes(), Precision::Milli, context.zone).is_some() {
+            return Err(Error::new(code::TIMESTAMP_DATA_OUT_OF_RANGE).into());
+        }
+    }
     ticks.ok_or_else(|| INVALID_TIMESTAMP.into())
 }
 
