@@ -25,12 +25,12 @@ use crate::source::{SourceRef, Tombstone};
 const MERGE_ROWS: usize = 8192;
 
 /// Pieces of a table out of its sources, oldest first.
-pub(crate) fn merge(sources: Vec<SourceRef>, tombstones: &[Tombstone], request: &ScanRequest) -> Result<Scan> {
+pub(crate) fn merge(sources: Vec<SourceRef>, tombstones: &[Tombstone], request: &ScanRequest) -> Scan {
     let request = Arc::new(request.clone());
-    let fragments = plan::fragments(sources, tombstones, request.range)?;
+    let fragments = plan::fragments(sources, tombstones, request.range);
     let windows = plan::windows(&fragments);
     let pieces = Pieces { fragments, windows: 0..windows.len(), plan: windows, ready: Vec::new(), request };
-    Ok(Scan::new(pieces))
+    Scan::new(pieces)
 }
 
 /// The scan: windows in order, each of a piece or more.

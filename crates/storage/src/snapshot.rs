@@ -51,7 +51,7 @@ impl Snapshot {
         for memory in self.version.shards[shard].memory() {
             sources.extend(memory.sources(request.uid, self.sequence, &tombstones)?);
         }
-        merge(sources, &tombstones, request)
+        Ok(merge(sources, &tombstones, request))
     }
 
     /// The table's last row: the greatest key, with the cells of `columns` (NULL where NULL or absent). `key` is the composite

@@ -70,7 +70,7 @@ impl Drop for BlockFile {
 impl BlockFile {
     /// Opens a file: reads header, trailer and root.
     pub fn open(vfs: &dyn Vfs, path: &Path, cache: &Arc<BlockCache>) -> Result<Arc<Self>> {
-        let at = |offset: u64| move |error: Error| locate(path, offset, error);
+        let at = |offset: u64| move |error: Error| locate(path, offset, &error);
         let io = |error| Error::io(format!("cannot read {}", path.display()), error);
         let file = vfs.open(path, OpenMode::Read).map_err(io)?;
         let bytes = file.length().map_err(io)?;
@@ -141,28 +141,6 @@ impl BlockFile {
         })
     }
 
-    /// Column numbers of a table's cells here, with the types they lie in and the version of the table's schema that the newest
-    /// block was written for: what a rewrite needs to know without a schema.
-    pub(crate) fn columns(&self, uid: Uid) -> Result<(u32, Vec<(ColumnId, PhysicalType)>)> {
-        let (mut version, mut columns) = (0, Vec::new());
-        let first = self.pages.partition_point(|page| page.last < uid);
-        for place in self.pages[first..].iter().take_while(|page| page.first <= uid) {
-            let page = self.page(place)?;
-            for entry in page.entries_of(uid) {
-                let block = page.entry(entry).block;
-                version = version.max(page.blocks()[block].schema_version);
-                for chunk in page.chunks(block) {
-                    let chunk = chunk.map_err(|error| locate(&self.path, place.extent.offset, error))?;
-                    columns.push((chunk.column, chunk.physical.id()));
-                }
-            }
-        }
-        columns.sort_unstable();
-        columns.dedup();
-        let columns = columns.into_iter().map(|(column, physical)| Ok((column, PhysicalType::from_id(physical)?))).collect::<Result<_>>()?;
-        Ok((version, columns))
-    }
-
     /// Reads and checks every part of the file, and says what is damaged.
     pub fn check(&self) -> Vec<FileDamage> {
         let mut damages = Vec::new();
@@ -207,7 +185,7 @@ impl BlockFile {
 
     fn read_unchecked(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
         if offset.checked_add(length).is_none_or(|end| end > self.summary.bytes) {
-            return Err(locate(&self.path, offset, Error::corrupt("past the end of the file")));
+            return Err(locate(&self.path, offset, &Error::corrupt("past the end of the file")));
         }
         let mut bytes = vec![0; length as usize];
         self.file.read_exact_at(&mut bytes, offset).map_err(|error| Error::io(format!("cannot read {}, offset {offset}", self.path.display()), error))?;
@@ -215,11 +193,11 @@ impl BlockFile {
     }
 
     fn verify(&self, extent: Extent, bytes: &[u8]) -> Result<()> {
-        if checksum(bytes) == extent.checksum { Ok(()) } else { Err(locate(&self.path, extent.offset, Error::corrupt("checksum does not match"))) }
+        if checksum(bytes) == extent.checksum { Ok(()) } else { Err(locate(&self.path, extent.offset, &Error::corrupt("checksum does not match"))) }
     }
 
     fn decode_page(&self, place: &PagePlace, bytes: &[u8]) -> Result<IndexPage> {
-        IndexPage::decode(bytes, place.extent.offset + u64::from(place.extent.length)).map_err(|error| locate(&self.path, place.extent.offset, error))
+        IndexPage::decode(bytes, place.extent.offset + u64::from(place.extent.length)).map_err(|error| locate(&self.path, place.extent.offset, &error))
     }
 
     fn page(&self, place: &PagePlace) -> Result<Arc<IndexPage>> {
@@ -239,7 +217,7 @@ impl BlockFile {
             return Ok(Some(section));
         }
         let bytes = self.read(place.extent)?;
-        let section = StatisticsSection::decode(physical, page.blocks().len(), &bytes).map_err(|error| locate(&self.path, place.extent.offset, error))?;
+        let section = StatisticsSection::decode(physical, page.blocks().len(), &bytes).map_err(|error| locate(&self.path, place.extent.offset, &error))?;
         let section = Arc::new(section);
         self.cache.insert(key, Cached::Statistics(section.clone()), section.bytes());
         Ok(Some(section))
@@ -250,12 +228,12 @@ impl BlockFile {
         let mut found: Vec<Option<Cells>> = Vec::with_capacity(chunks.len());
         let mut missing = Vec::new();
         for (place, (chunk, data_type)) in chunks.iter().enumerate() {
-            match self.cache.get(CacheKey { file: self.number, offset: chunk.extent.offset }) {
-                Some(Cached::Cells(cells)) => found.push(Some(cut(relabel(cells, data_type)?, block_rows, rows))),
-                _ => {
-                    found.push(None);
-                    missing.push(place);
-                }
+            let cached = self.cache.get(CacheKey { file: self.number, offset: chunk.extent.offset });
+            if let Some(Cached::Cells(cells)) = cached {
+                found.push(Some(cut(relabel(cells, data_type)?, block_rows, rows)));
+            } else {
+                found.push(None);
+                missing.push(place);
             }
         }
         missing.sort_unstable_by_key(|place| chunks[*place].0.extent.offset);
@@ -282,7 +260,7 @@ impl BlockFile {
     /// Decodes a chunk and keeps it in the cache, or just the page or two that are asked of a large one.
     fn decode_cells(&self, chunk: &ChunkPlace, data_type: &ArrowType, bytes: &[u8], block_rows: usize, rows: &Range<usize>) -> Result<Cells> {
         self.verify(chunk.extent, bytes)?;
-        let at = |error| locate(&self.path, chunk.extent.offset, error);
+        let at = |error: Error| locate(&self.path, chunk.extent.offset, &error);
         if rows.len() < PAGE_ROWS && block_rows > 2 * PAGE_ROWS && chunk.extent.length > SMALL_CHUNK {
             return decode_rows(chunk.codec, data_type, block_rows, bytes, rows.clone()).map_err(at);
         }
@@ -294,7 +272,7 @@ impl BlockFile {
 }
 
 /// The error with the file and the offset where it was found.
-fn locate(path: &Path, offset: u64, error: Error) -> Error {
+fn locate(path: &Path, offset: u64, error: &Error) -> Error {
     let message = error.message();
     let what = message.strip_prefix(code::CHECKSUM_ERROR.text()).map_or(message, |rest| rest.trim_start_matches(": "));
     Error::with(error.code(), format!("{}: {}, offset {offset}: {what}", error.code().text(), path.display())).caused_by(error.clone())
@@ -335,13 +313,13 @@ impl BlockRows {
     }
 
     fn chunk(&self, column: ColumnId) -> Result<Option<ChunkPlace>> {
-        self.page.chunk(self.entry.block, column).map_err(|error| locate(&self.file.path, self.page.blocks()[self.entry.block].offset, error))
+        self.page.chunk(self.entry.block, column).map_err(|error| locate(&self.file.path, self.page.blocks()[self.entry.block].offset, &error))
     }
 
     fn timestamp_chunk(&self) -> Result<ChunkPlace> {
         self.chunk(TIMESTAMP_COLUMN)?
             .filter(|chunk| chunk.physical == PhysicalType::Int64)
-            .ok_or_else(|| locate(&self.file.path, self.page.blocks()[self.entry.block].offset, Error::corrupt("block without timestamps")))
+            .ok_or_else(|| locate(&self.file.path, self.page.blocks()[self.entry.block].offset, &Error::corrupt("block without timestamps")))
     }
 
     /// The step between timestamps, where it is the same everywhere: then the index page says it all.
@@ -351,7 +329,7 @@ impl BlockRows {
         }
         let TimeRange { start, end } = self.entry.range;
         let steps = self.entry.rows as u64 - 1;
-        Ok(Some(if steps == 0 { 0 } else { (end.wrapping_sub(start) as u64 / steps) as i64 }))
+        Ok(Some((end.wrapping_sub(start) as u64).checked_div(steps).unwrap_or(0) as i64))
     }
 
     fn known_statistics(&self, column: ColumnId, data_type: DataType) -> Result<Option<ColumnStatistics>> {
@@ -390,7 +368,7 @@ impl Source for BlockRows {
         let cells = self.file.cells(&[(self.timestamp_chunk()?, ArrowType::Int64)], self.block_rows(), &self.rows_in_block(&rows))?;
         match cells.first() {
             Some(cells) if cells.array.null_count() == 0 => Ok(cells.array.as_primitive::<Int64Type>().values().clone()),
-            _ => Err(locate(&self.file.path, self.page.blocks()[self.entry.block].offset, Error::corrupt("timestamps missing"))),
+            _ => Err(locate(&self.file.path, self.page.blocks()[self.entry.block].offset, &Error::corrupt("timestamps missing"))),
         }
     }
 
@@ -430,7 +408,7 @@ impl Source for BlockRows {
                 let data_type = arrow_type(data_type, self.file.precision);
                 if PhysicalType::of(&data_type)? != chunk.physical {
                     let what = format!("column {id} of table {} is {:?} here and not {data_type}", self.entry.uid, chunk.physical);
-                    return Err(locate(&self.file.path, chunk.extent.offset, Error::corrupt(what)));
+                    return Err(locate(&self.file.path, chunk.extent.offset, &Error::corrupt(what)));
                 }
                 chunks.push((chunk, data_type));
             }

@@ -223,7 +223,7 @@ impl StatisticsSection {
     /// Bytes that the section takes in memory.
     pub(crate) fn bytes(&self) -> usize {
         let arrays = [&self.sums, &self.mins, &self.maxes, &self.first_times, &self.firsts, &self.last_times, &self.lasts];
-        arrays.iter().map(|array| array.get_array_memory_size()).sum::<usize>() + self.counts.len() * 4
+        arrays.into_iter().map(Array::get_array_memory_size).sum::<usize>() + self.counts.len() * 4
     }
 
     /// The statistics of a block of `rows` rows, if they are kept.

@@ -131,7 +131,7 @@ fn concat(arrays: &[&ArrayRef]) -> Result<ArrayRef> {
     if let [array] = arrays {
         return Ok(ArrayRef::clone(array));
     }
-    let data: Vec<_> = arrays.iter().map(|array| array.to_data()).collect();
+    let data: Vec<_> = arrays.iter().map(Array::to_data).collect();
     let mut all = MutableArrayData::new(data.iter().collect(), false, data.iter().map(arrow_data::ArrayData::len).sum());
     for (place, array) in data.iter().enumerate() {
         all.try_extend(place, 0, array.len()).map_err(|error| Error::internal("a block too large for its arrays").caused_by(error))?;

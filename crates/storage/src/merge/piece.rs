@@ -32,8 +32,11 @@ enum Asked {
     Stored(usize),
 }
 
+/// Columns of a request with the Arrow types to give, and those of them that sources are to load.
+type AskedColumns = (Vec<(Asked, ArrowType)>, Vec<(ColumnId, DataType)>);
+
 /// The columns at some places of a request, and those of them that sources are to load.
-fn asked(request: &ScanRequest, places: &[usize]) -> Result<(Vec<(Asked, ArrowType)>, Vec<(ColumnId, DataType)>)> {
+fn asked(request: &ScanRequest, places: &[usize]) -> Result<AskedColumns> {
     let (mut all, mut stored) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
     for place in places {
         let &(id, data_type) = request.columns.get(*place).ok_or_else(|| Error::internal(format!("no column {place} in the scan")))?;
@@ -211,7 +214,7 @@ type Order = (ScalarBuffer<i64>, Vec<(u32, u32)>, Option<Vec<u32>>);
 
 /// Merges ascending timestamps, without composite keys.
 fn merge_timestamps(times: &[ScalarBuffer<i64>]) -> Order {
-    let rows = times.iter().map(|times| times.len()).sum();
+    let rows = times.iter().map(ScalarBuffer::len).sum();
     let mut order: Vec<(u32, u32)> = Vec::with_capacity(rows);
     let mut merged: Vec<i64> = Vec::with_capacity(rows);
     let mut ends: Vec<u32> = Vec::with_capacity(rows);

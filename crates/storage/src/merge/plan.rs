@@ -35,7 +35,7 @@ pub(super) struct Window {
 }
 
 /// The visible stretches of the sources, still oldest source first. A stretch between tombstones may turn out to have no rows.
-pub(super) fn fragments(sources: Vec<SourceRef>, tombstones: &[Tombstone], range: TimeRange) -> Result<Vec<Fragment>> {
+pub(super) fn fragments(sources: Vec<SourceRef>, tombstones: &[Tombstone], range: TimeRange) -> Vec<Fragment> {
     let mut fragments = Vec::with_capacity(sources.len());
     for source in sources {
         let visible = source.range().intersection(range);
@@ -49,7 +49,7 @@ pub(super) fn fragments(sources: Vec<SourceRef>, tombstones: &[Tombstone], range
         }
         fragments.extend(stretches.into_iter().map(|range| Fragment { source: source.clone(), range }));
     }
-    Ok(fragments)
+    fragments
 }
 
 /// What of a range is outside another.

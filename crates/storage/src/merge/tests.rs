@@ -134,7 +134,7 @@ fn rows_of(chunk: &Chunk, keyed: bool) -> Vec<Row> {
 fn check(sources: &[(Vec<Row>, u64, u8)], tombstones: &[Tombstone], range: TimeRange, descending: bool, keyed: bool) -> usize {
     let request = request(range, descending, keyed);
     let made: Vec<SourceRef> = sources.iter().map(|(rows, sequence, held)| Arc::new(Rows::new(rows, *sequence, keyed, *held)) as SourceRef).collect();
-    let mut pieces: Vec<Piece> = merge(made, tombstones, &request).unwrap().collect::<Result<_>>().unwrap();
+    let mut pieces: Vec<Piece> = merge(made, tombstones, &request).collect::<Result<_>>().unwrap();
     if descending {
         pieces.reverse();
     }
@@ -167,12 +167,12 @@ fn regular(start: i64, step: i64, rows: i64) -> Vec<Row> {
 #[test]
 fn sources_apart_pass_through_with_statistics() {
     let sources: Vec<SourceRef> = (0..5).map(|at| Arc::new(Rows::new(&regular(at * 1000, 10, 100), 1, false, 7)) as SourceRef).collect();
-    let pieces: Vec<Piece> = merge(sources, &[], &request(TimeRange::ALL, false, false)).unwrap().collect::<Result<_>>().unwrap();
+    let pieces: Vec<Piece> = merge(sources, &[], &request(TimeRange::ALL, false, false)).collect::<Result<_>>().unwrap();
     assert_eq!(pieces.len(), 5);
     assert!(pieces.iter().all(|piece| piece.statistics(2).is_some_and(|statistics| statistics.count == 100)));
     let cut = request(TimeRange::new(1005, 2990), false, false);
     let sources: Vec<SourceRef> = (0..5).map(|at| Arc::new(Rows::new(&regular(at * 1000, 10, 100), 1, false, 7)) as SourceRef).collect();
-    let pieces: Vec<Piece> = merge(sources, &[], &cut).unwrap().collect::<Result<_>>().unwrap();
+    let pieces: Vec<Piece> = merge(sources, &[], &cut).collect::<Result<_>>().unwrap();
     assert_eq!(pieces.iter().map(Piece::rows).collect::<Vec<_>>(), [99, 100]);
     assert!(pieces[0].statistics(2).is_none() && pieces[1].statistics(2).is_some());
 }
@@ -182,14 +182,14 @@ fn a_source_without_rows_in_between_disturbs_nobody() {
     let sparse = vec![((0, 0), [Some(Some(-1)); 3]), ((100_000, 0), [Some(Some(-2)); 3])];
     let mut sources: Vec<SourceRef> = (0..90).map(|at| Arc::new(Rows::new(&regular(at * 1000 + 5, 10, 100), 1, false, 7)) as SourceRef).collect();
     sources.push(Arc::new(Rows::new(&sparse, 2, false, 7)));
-    let pieces: Vec<Piece> = merge(sources, &[], &request(TimeRange::ALL, false, false)).unwrap().collect::<Result<_>>().unwrap();
+    let pieces: Vec<Piece> = merge(sources, &[], &request(TimeRange::ALL, false, false)).collect::<Result<_>>().unwrap();
     assert_eq!(pieces.iter().filter(|piece| piece.statistics(2).is_some_and(|statistics| statistics.count == 100)).count(), 90);
 }
 
 #[test]
 fn only_named_columns_are_loaded() {
     let sources = [1, 2].map(|sequence| Arc::new(Rows::new(&regular(0, 10, 100), sequence, false, 7)));
-    let merged = merge(sources.iter().map(|source| source.clone() as SourceRef).collect(), &[], &request(TimeRange::ALL, false, false)).unwrap();
+    let merged = merge(sources.iter().map(|source| source.clone() as SourceRef).collect(), &[], &request(TimeRange::ALL, false, false));
     let piece = merged.map(Result::unwrap).next().unwrap();
     assert_eq!(sources[0].loads.load(Ordering::Relaxed), 0);
     piece.load(&[0]).unwrap();
@@ -237,7 +237,10 @@ fn rows(keyed: bool) -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-fn scenario() -> impl Strategy<Value = (Vec<(Vec<Row>, u64, u8)>, Vec<Tombstone>, TimeRange, bool, bool)> {
+/// Sources (rows, sequence, held columns), tombstones, range, descending, with composite key.
+type Scenario = (Vec<(Vec<Row>, u64, u8)>, Vec<Tombstone>, TimeRange, bool, bool);
+
+fn scenario() -> impl Strategy<Value = Scenario> {
     any::<bool>().prop_flat_map(|keyed| {
         let sources = proptest::collection::vec((rows(keyed), 0_u8..8), 0..7)
             .prop_map(|sources| sources.into_iter().zip(1..).map(|((rows, held), at)| (rows, at * 10, held)).collect());
