@@ -12,7 +12,7 @@ use crate::arithmetic::{operands, union_nulls};
 use crate::bound::Kernel;
 use crate::compare::pack;
 use crate::convert::{TextBuilder, TextColumn};
-use crate::datum::{Datum, array_of_values, bytes_of, value_at};
+use crate::datum::{Datum, array_of_values, bytes_of, ticks, timestamp_array, value_at};
 
 /// A function of one double; what is not finite is NULL.
 pub(super) struct Double<F>(pub(super) F);
@@ -171,5 +171,126 @@ impl Kernel for AbsoluteInteger {
                 _ => absolute!(array, Int64Type),
             },
         })
+    }
+}
+
+/// Length of text: bytes of VARCHAR and VARBINARY, `bytes_per_character` for each character of NCHAR.
+pub(super) struct TextLength {
+    pub(super) bytes_per_character: i64,
+}
+
+impl Kernel for TextLength {
+    fn evaluate(&self, arguments: &[BoundExpr], columns: &[ArrayRef], rows: usize) -> Result<Datum> {
+        let characters = matches!(arguments[0].data_type(), DataType::NChar(_));
+        let length = |text: &[u8]| {
+            if characters { text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as i64 * self.bytes_per_character } else { text.len() as i64 }
+        };
+        Ok(match arguments[0].datum(columns, rows)? {
+            Datum::Scalar(value) => Datum::Scalar(bytes_of(&value).map_or(Value::Null, |text| Value::BigInt(length(text)))),
+            Datum::Array(array) => {
+                let column = TextColumn::new(&array)?;
+                let values = (0..column.len()).map(|row| length(column.value(row))).collect();
+                Datum::Array(Arc::new(PrimitiveArray::<Int64Type>::new(values, column.nulls().cloned())))
+            }
+        })
+    }
+}
+
+/// A function of the ticks of TIMESTAMP arguments; the result is a TIMESTAMP where a precision is given, else a BIGINT.
+pub(super) struct Ticks<F> {
+    pub(super) result: Option<Precision>,
+    pub(super) function: F,
+}
+
+impl<F: Fn(&[i64]) -> Option<i64> + Send + Sync> Kernel for Ticks<F> {
+    fn evaluate(&self, arguments: &[BoundExpr], columns: &[ArrayRef], rows: usize) -> Result<Datum> {
+        let operands = operands(arguments, columns, rows)?;
+        let constant = all_constant(&operands);
+        let rows = if constant { 1 } else { rows };
+        let arrays = operands
+            .into_iter()
+            .zip(arguments)
+            .map(|(operand, argument)| operand.into_array(argument.data_type(), argument.precision(), rows))
+            .collect::<Result<Vec<_>>>()?;
+        let values: Vec<&[i64]> = arrays.iter().map(|array| ticks(array)).collect();
+        let mut cells = vec![0; values.len()];
+        let cell = |row: usize| {
+            if arrays.iter().any(|array| array.is_null(row)) {
+                return None;
+            }
+            cells.iter_mut().zip(&values).for_each(|(cell, values)| *cell = values[row]);
+            (self.function)(&cells)
+        };
+        let (_, values, nulls) = (0..rows).map(cell).collect::<PrimitiveArray<Int64Type>>().into_parts();
+        let (array, data_type) = match self.result {
+            Some(precision) => (timestamp_array(values, nulls, precision), DataType::Timestamp),
+            None => (Arc::new(PrimitiveArray::<Int64Type>::new(values, nulls)) as ArrayRef, DataType::BigInt),
+        };
+        Ok(if constant { Datum::Scalar(value_at(&array, data_type, 0)) } else { Datum::Array(array) })
+    }
+}
+
+/// Text of ticks given as BIGINT.
+pub(super) struct TimeTexts<F> {
+    pub(super) data_type: DataType,
+    pub(super) function: F,
+}
+
+impl<F: Fn(i64, &mut String) -> Option<()> + Send + Sync> Kernel for TimeTexts<F> {
+    fn evaluate(&self, arguments: &[BoundExpr], columns: &[ArrayRef], rows: usize) -> Result<Datum> {
+        let mut text = String::new();
+        let mut cell = |ticks: i64| {
+            text.clear();
+            (self.function)(ticks, &mut text).map(|()| text.as_bytes().to_vec())
+        };
+        Ok(match arguments[0].datum(columns, rows)? {
+            Datum::Scalar(Value::BigInt(ticks)) => Datum::Scalar(cell(ticks).map_or(Value::Null, Value::Varchar)),
+            Datum::Scalar(_) => Datum::Scalar(Value::Null),
+            Datum::Array(array) => {
+                let array = array.as_primitive::<Int64Type>();
+                let mut builder = TextBuilder::new(self.data_type)?;
+                for ticks in array {
+                    builder.append(ticks.and_then(&mut cell).as_deref())?;
+                }
+                Datum::Array(builder.finish())
+            }
+        })
+    }
+}
+
+/// A TIMESTAMP of text.
+pub(super) struct TimestampTexts<F> {
+    pub(super) precision: Precision,
+    pub(super) function: F,
+}
+
+impl<F: Fn(&[u8]) -> Result<i64> + Send + Sync> Kernel for TimestampTexts<F> {
+    fn evaluate(&self, arguments: &[BoundExpr], columns: &[ArrayRef], rows: usize) -> Result<Datum> {
+        Ok(match arguments[0].datum(columns, rows)? {
+            Datum::Scalar(value) => Datum::Scalar(match bytes_of(&value) {
+                Some(text) => Value::Timestamp((self.function)(text)?),
+                None => Value::Null,
+            }),
+            Datum::Array(array) => {
+                let column = TextColumn::new(&array)?;
+                let cells = (0..column.len()).map(|row| column.get(row).map(&self.function).transpose());
+                let (_, values, nulls) = cells.collect::<Result<PrimitiveArray<Int64Type>>>()?.into_parts();
+                Datum::Array(timestamp_array(values, nulls, self.precision))
+            }
+        })
+    }
+}
+
+/// A kernel that answers anew each time, so that it is never folded; a row each even without arguments.
+pub(super) struct Impure<K>(pub(super) K);
+
+impl<F: Fn(&[Value]) -> Result<Value> + Send + Sync> Kernel for Impure<Values<F>> {
+    fn evaluate(&self, _: &[BoundExpr], _: &[ArrayRef], rows: usize) -> Result<Datum> {
+        let values = (0..rows).map(|_| (self.0.function)(&[])).collect::<Result<Vec<_>>>()?;
+        array_of_values(&values, self.0.data_type, self.0.precision).map(Datum::Array)
+    }
+
+    fn is_pure(&self) -> bool {
+        false
     }
 }

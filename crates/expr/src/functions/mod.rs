@@ -5,8 +5,15 @@ use embudo_types::{DataType, Error, Result, Value, code};
 
 use crate::{Binder, BoundExpr};
 
+mod choice;
+mod digest;
+mod json;
 mod kernels;
 mod numeric;
+mod system;
+mod text;
+pub(crate) mod time;
+mod time_format;
 
 /// An entry of the tables.
 pub struct Function {
@@ -30,7 +37,8 @@ struct FunctionCall<'a> {
 }
 
 /// Every family's table.
-const FAMILIES: &[&[Function]] = &[numeric::FUNCTIONS];
+const FAMILIES: &[&[Function]] =
+    &[numeric::FUNCTIONS, text::FUNCTIONS, time::FUNCTIONS, choice::FUNCTIONS, digest::FUNCTIONS, json::FUNCTIONS, system::FUNCTIONS];
 
 /// The scalar function of a lower-case name.
 pub fn lookup(name: &str) -> Option<&'static Function> {
