@@ -351,19 +351,20 @@ impl Decoder {
         bitmap::read(states >> 2, reader, rows, &mut self.present)?;
         let count = bitmap::read(states & 3, reader, rows, &mut self.valid)?;
         let row = self.valid.len() - rows;
-        let valid = &self.valid;
-        let spread = |index: usize| valid.get_bit(row + index);
+        // Pages before this one are full, so its bits start with a byte.
+        let valid = &self.valid.as_slice()[row / 8..];
+        let spread = |index: usize| valid[index / 8] >> (index % 8) & 1 == 1;
         match &mut self.values {
             Values::Null if count > 0 => return Err(Error::corrupt("values in a column that has none")),
             Values::Null => {}
             Values::Bits(bits) => read_booleans(reader, rows, count, spread, bits)?,
-            Values::Word8(values) => read_values(rows, count, spread, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Word16(values) => read_values(rows, count, spread, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Word32(values) => read_values(rows, count, spread, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Word64(values) => read_values(rows, count, spread, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Float32(values) => read_values(rows, count, spread, values, |count, values| float::decode(reader, count, values))?,
-            Values::Float64(values) => read_values(rows, count, spread, values, |count, values| float::decode(reader, count, values))?,
-            Values::Word128(values) => read_values(rows, count, spread, values, |count, values| read_decimals(reader, count, values))?,
+            Values::Word8(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
+            Values::Word16(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
+            Values::Word32(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
+            Values::Word64(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
+            Values::Float32(values) => read_values(rows, count, valid, values, |count, values| float::decode(reader, count, values))?,
+            Values::Float64(values) => read_values(rows, count, valid, values, |count, values| float::decode(reader, count, values))?,
+            Values::Word128(values) => read_values(rows, count, valid, values, |count, values| read_decimals(reader, count, values))?,
             Values::Strings(strings) => read_strings(reader, rows, count, spread, strings)?,
         }
         Ok(())
@@ -413,11 +414,11 @@ fn fixed(data_type: &ArrowType, values: Buffer, nulls: Option<NullBuffer>) -> Re
     Ok(make_array(data))
 }
 
-/// Reads the `count` values of a page of `rows` cells and moves each to its row.
+/// Reads the `count` values of a page of `rows` cells and moves each to its row; `valid` has the page's bits.
 fn read_values<T: Copy + Default>(
     rows: usize,
     count: usize,
-    valid: impl Fn(usize) -> bool,
+    valid: &[u8],
     values: &mut Vec<T>,
     read: impl FnOnce(usize, &mut Vec<T>) -> Result<()>,
 ) -> Result<()> {
@@ -425,17 +426,17 @@ fn read_values<T: Copy + Default>(
     if count > 0 {
         read(count, values)?;
     }
-    values.resize(start + rows, T::default());
     if count < rows {
-        let page = &mut values[start..];
-        let mut next = count;
-        for row in (0..rows).rev() {
-            page[row] = if valid(row) {
-                next -= 1;
-                page[next]
-            } else {
-                T::default()
-            };
+        let mut dense = [T::default(); PAGE_ROWS];
+        dense[..count].copy_from_slice(&values[start..]);
+        values.resize(start + rows, T::default());
+        let mut next = 0;
+        // What a cell without a value gets has no meaning, so there is no branch.
+        for (places, bits) in values[start..].chunks_mut(8).zip(valid) {
+            for (bit, place) in places.iter_mut().enumerate() {
+                *place = dense[next % PAGE_ROWS];
+                next += usize::from(bits >> bit & 1);
+            }
         }
     }
     Ok(())
