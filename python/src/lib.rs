@@ -8,6 +8,8 @@ mod export;
 mod fork;
 mod ingest;
 mod parameters;
+#[cfg(feature = "embedded")]
+mod program;
 mod result;
 mod rows;
 mod session;
@@ -25,6 +27,10 @@ mod _embudo {
         rows::RowStyle,
         session::{Session, connect, masked},
     };
+
+    #[cfg(feature = "embedded")]
+    #[pymodule_export]
+    use crate::program::{RunningServer, run_program};
 
     use pyo3::prelude::*;
 

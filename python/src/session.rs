@@ -54,7 +54,8 @@ pub fn masked(dsn: &str) -> Outcome<String> {
 }
 
 impl Session {
-    fn driver(&self) -> Outcome<&Arc<dyn Driver>> {
+    /// The driver, while the session is open.
+    pub fn driver(&self) -> Outcome<&Arc<dyn Driver>> {
         let driver = self.driver.get()?;
         if self.closed.load(Ordering::Acquire) { Err(misuse("the connection is closed")) } else { Ok(driver) }
     }
@@ -163,6 +164,12 @@ impl Session {
         let mut report = ingest::reporter(progress);
         let done = wait::outside(py, || driver.interrupt(), move || embudo_client::ingest::ingest(work.as_ref(), &what, columns, rows, &mut report))?;
         Ok((done.rows, done.tables))
+    }
+
+    /// Serves the engine behind an embedded session over REST.
+    #[cfg(feature = "embedded")]
+    fn serve(&self, py: Python<'_>, host: &str, port: u16) -> Outcome<crate::program::RunningServer> {
+        crate::program::serve(py, self, host, port)
     }
 
     /// Makes a call that another thread waits for end soon.

@@ -1,0 +1,41 @@
+"""Alias of :mod:`embudo.compat.taos.error`."""
+
+from embudo.compat.taos.error import (
+    ConnectionError,
+    DataError,
+    DataTypeAndRangeError,
+    DatabaseError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    LinesError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    ResultError,
+    SchemalessError,
+    StatementError,
+    TmqError,
+    Warning,
+)
+
+__all__ = [
+    "ConnectionError",
+    "DataError",
+    "DataTypeAndRangeError",
+    "DatabaseError",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "LinesError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "ResultError",
+    "SchemalessError",
+    "StatementError",
+    "TmqError",
+    "Warning",
+]

@@ -1,0 +1,9 @@
+"""Alias of :mod:`embudo.compat.taos.sqlalchemy`."""
+
+from embudo.compat.taos.sqlalchemy import (
+    TaosDialect,
+)
+
+__all__ = [
+    "TaosDialect",
+]

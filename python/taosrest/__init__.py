@@ -1,0 +1,39 @@
+"""``taosrest``, as taospy 2.8.10 has it, by Embudo; the code is in :mod:`embudo.compat.taosrest`."""
+
+from embudo.compat.taosrest.connection import Result, TaosRestConnection, connect
+from embudo.compat.taosrest.cursor import TaosRestCursor
+from embudo.compat.taosrest.errors import (
+    ConnectError,
+    DatabaseError,
+    DataError,
+    Error,
+    ExecutionError,
+    HTTPError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+from embudo.compat.taosrest.restclient import RestClient
+
+__all__ = [
+    "ConnectError",
+    "DataError",
+    "DatabaseError",
+    "Error",
+    "ExecutionError",
+    "HTTPError",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "RestClient",
+    "Result",
+    "TaosRestConnection",
+    "TaosRestCursor",
+    "connect",
+]

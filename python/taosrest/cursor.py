@@ -1,0 +1,9 @@
+"""Alias of :mod:`embudo.compat.taosrest.cursor`."""
+
+from embudo.compat.taosrest.cursor import (
+    TaosRestCursor,
+)
+
+__all__ = [
+    "TaosRestCursor",
+]

@@ -1,0 +1,31 @@
+"""Alias of :mod:`embudo.compat.taosrest.errors`."""
+
+from embudo.compat.taosrest.errors import (
+    ConnectError,
+    DataError,
+    DatabaseError,
+    Error,
+    ExecutionError,
+    HTTPError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+
+__all__ = [
+    "ConnectError",
+    "DataError",
+    "DatabaseError",
+    "Error",
+    "ExecutionError",
+    "HTTPError",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+]

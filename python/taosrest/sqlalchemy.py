@@ -1,0 +1,9 @@
+"""Alias of :mod:`embudo.compat.taosrest.sqlalchemy`."""
+
+from embudo.compat.taosrest.sqlalchemy import (
+    TaosRestDialect,
+)
+
+__all__ = [
+    "TaosRestDialect",
+]
