@@ -10,3 +10,4 @@ pub mod raw_block;
 pub mod rest;
 pub mod schemaless;
 pub mod stmt2;
+pub mod websocket;
