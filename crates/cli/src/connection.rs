@@ -25,5 +25,6 @@ pub fn open(target: &Target) -> Result<Connection> {
     }
     let zone = dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system);
     let driver = connect(&dsn, &ConnectOptions { application: Some("embudo shell".into()) })?;
-    Ok(Connection { driver, name: dsn.to_string(), zone })
+    let name = target.data.clone().unwrap_or_else(|| dsn.to_string());
+    Ok(Connection { driver, name, zone })
 }

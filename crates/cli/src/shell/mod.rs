@@ -167,11 +167,12 @@ fn show_error(error: &Error, sql: &str) {
     }
 }
 
-const HELP: &str = "\
-  statement;         run it; it may take several lines
-  statement\\G        run it and show one cell a line
-  Tab                complete keywords, databases, tables and columns
-  Up, Ctrl-R         earlier statements
-  Ctrl-C             stop the statement that runs, or forget what was typed
-  exit, quit, Ctrl-D leave
-  To start: SHOW DATABASES;  USE name;  SHOW TABLES;  DESCRIBE name;";
+const HELP: &str = concat!(
+    "  statement;         run it; it may take several lines\n",
+    "  statement\\G        run it and show one cell a line\n",
+    "  Tab                complete keywords, databases, tables and columns\n",
+    "  Up, Ctrl-R         earlier statements\n",
+    "  Ctrl-C             stop the statement that runs, or forget what was typed\n",
+    "  exit, quit, Ctrl-D leave\n",
+    "  To start: SHOW DATABASES;  USE name;  SHOW TABLES;  DESCRIBE name;"
+);

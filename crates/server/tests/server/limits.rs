@@ -1,0 +1,122 @@
+//! Bodies that are too big, too slow, broken or bombs; heads that never end; more connections than places.
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use embudo_server::ServerOptions;
+use flate2::{Compression, write::GzEncoder};
+
+use crate::{
+    http::{Connection, ROOT},
+    start, start_with,
+};
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn bodies_over_the_limit_are_refused() {
+    let server = start_with(ServerOptions { body_bytes: 1 << 20, ..ServerOptions::default() });
+    let announced = Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT], &vec![b' '; (1 << 20) + 1]);
+    assert_eq!(announced.status, 413);
+    assert!(announced.text().starts_with("{\"code\":4356,"), "{}", announced.text());
+    // Announced alone, nothing sent.
+    let mut connection = Connection::open(server.address());
+    connection.send("POST", "/rest/sql", &[ROOT, ("content-length", "999999999999")], b"");
+    assert_eq!(connection.read().unwrap().status, 413);
+    // Chunked, so that the length shows only on the way.
+    let mut connection = Connection::open(server.address());
+    let mut body = Vec::new();
+    for _ in 0..20 {
+        body.extend_from_slice(format!("{:x}\r\n", 64 << 10).as_bytes());
+        body.extend_from_slice(&[b' '; 64 << 10]);
+        body.extend_from_slice(b"\r\n");
+    }
+    connection.send("POST", "/rest/sql", &[ROOT, ("transfer-encoding", "chunked")], &body);
+    assert_eq!(connection.read().unwrap().status, 413);
+    // A bomb: small on the wire, large inside.
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    assert!(bomb.len() < 100_000);
+    let answer = Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT, ("content-encoding", "gzip")], &bomb);
+    assert_eq!(answer.status, 413);
+    // The limit itself is allowed.
+    let mut statement = b"select 1".to_vec();
+    statement.resize(1 << 20, b' ');
+    assert!(Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT], &statement).text().contains("\"data\":[[1]]"));
+}
+
+#[test]
+fn a_chunked_body_is_a_body() {
+    let server = start();
+    let mut connection = Connection::open(server.address());
+    connection.send("POST", "/rest/sql", &[ROOT, ("transfer-encoding", "chunked")], b"4\r\nsele\r\n4\r\nct 1\r\n0\r\n\r\n");
+    assert!(connection.read().unwrap().text().contains("\"data\":[[1]]"));
+}
+
+#[test]
+fn a_body_that_pauses_too_long_is_given_up() {
+    let server = start_with(ServerOptions { body_timeout: Duration::from_millis(200), ..ServerOptions::default() });
+    let mut connection = Connection::open(server.address());
+    connection.send("POST", "/rest/sql", &[ROOT, ("content-length", "100")], b"select");
+    assert_eq!(connection.read().unwrap().status, 408);
+    assert!(connection.read().is_none());
+}
+
+#[test]
+fn a_body_that_breaks_off_harms_nobody() {
+    let server = start();
+    for _ in 0..20 {
+        let mut connection = Connection::open(server.address());
+        connection.send("POST", "/rest/sql", &[ROOT, ("content-length", "100")], b"create database half");
+    }
+    let answer = Connection::open(server.address()).sql("/rest/sql", "show databases");
+    assert!(!answer.text().contains("half"), "{}", answer.text());
+}
+
+#[test]
+fn a_head_that_never_ends_is_cut_off() {
+    let server = start_with(ServerOptions { header_timeout: Duration::from_millis(200), ..ServerOptions::default() });
+    let mut connection = Connection::open(server.address());
+    connection.stream.write_all(b"POST /rest/sql HTTP/1.1\r\nauthorization: ").unwrap();
+    let started = Instant::now();
+    while connection.fill().is_some() {}
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn noise_is_no_request() {
+    let server = start();
+    let mut connection = Connection::open(server.address());
+    connection.stream.write_all(b"\x00\xff\x13\x37 not http at all\r\n\r\n").unwrap();
+    assert!(connection.read().is_none_or(|answer| answer.status == 400));
+    assert_eq!(Connection::open(server.address()).request("GET", "/-/ping", &[], b"").status, 200);
+}
+
+#[test]
+fn a_statement_that_is_no_text_is_an_error() {
+    let server = start();
+    let answer = Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT], b"select '\xff\xfe'");
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().starts_with("{\"code\":9728,") && answer.text().contains("byte 8"), "{}", answer.text());
+}
+
+#[test]
+fn connections_over_the_limit_wait() {
+    let server = start_with(ServerOptions { connections: 2, ..ServerOptions::default() });
+    let mut first = Connection::open(server.address());
+    let mut second = Connection::open(server.address());
+    assert_eq!(first.request("GET", "/-/ping", &[], b"").status, 200);
+    assert_eq!(second.request("GET", "/-/ping", &[], b"").status, 200);
+    let mut third = Connection::open(server.address());
+    third.send("GET", "/-/ping", &[], b"");
+    third.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    assert!(third.read().is_none());
+    drop(first);
+    third.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(third.read().unwrap().status, 200);
+}

@@ -1,0 +1,24 @@
+//! The server over real sockets: recorded conversations, limits, clients that misbehave, the stop.
+
+// A test ends at the first thing that is not as expected.
+#![allow(clippy::unwrap_used)]
+
+mod http;
+mod lifecycle;
+mod limits;
+mod recorded;
+mod results;
+
+use embudo_engine::{Engine, EngineOptions};
+use embudo_server::{Server, ServerHandle, ServerOptions};
+use embudo_types::Zone;
+
+/// A server on an empty database in memory, in UTC as the recordings were.
+fn start() -> ServerHandle {
+    start_with(ServerOptions::default())
+}
+
+fn start_with(options: ServerOptions) -> ServerHandle {
+    let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() }).unwrap();
+    Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..options }).unwrap()
+}
