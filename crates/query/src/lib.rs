@@ -5,30 +5,42 @@
 //! and runs vectorised operators over blocks of Arrow arrays. What expressions, aggregates and series functions compute is
 //! `embudo-expr`'s business; where rows lie is storage's and the catalogue's.
 
+mod array;
+mod bind;
 mod context;
+mod explain;
+mod plan;
+mod run;
+mod window;
 
 pub use context::{CancelToken, QueryContext, SystemTables};
 
 use std::sync::Arc;
 
-use arrow_schema::Field;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema};
 use embudo_sql::ast::query::Query;
-use embudo_types::{Error, Result, ResultSet, code};
+use embudo_types::{Error, Result, ResultSet};
 
 /// Runs a query. The result's batches are made while they are asked for; dropped early, they stop the work.
 pub fn execute(query: &Query, context: &Arc<QueryContext>) -> Result<ResultSet> {
-    let _ = (query, context);
-    Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+    let plan = Arc::new(bind::bind(query, context)?);
+    let fields: Vec<Field> = plan.columns.iter().map(plan::OutputColumn::field).collect();
+    let schema = Arc::new(Schema::new(fields.clone()));
+    let batches = run::query::run(&plan, context)?.map(move |batch| {
+        let batch = batch?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.rows));
+        RecordBatch::try_new_with_options(Arc::clone(&schema), batch.columns, &options).map_err(|source| Error::internal(&source).caused_by(source))
+    });
+    Ok(ResultSet::rows(fields, Box::new(batches)))
 }
 
 /// The fields of a query's result without running it: for prepared statements, CREATE STREAM, CREATE TOPIC and INSERT … SELECT.
 pub fn describe(query: &Query, context: &Arc<QueryContext>) -> Result<Vec<Field>> {
-    let _ = (query, context);
-    Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+    Ok(bind::bind(query, context)?.columns.iter().map(plan::OutputColumn::field).collect())
 }
 
 /// EXPLAIN: the plan as lines of one VARCHAR column `QUERY_PLAN`. With `analyze` the query runs and its figures are shown.
 pub fn explain(query: &Query, context: &Arc<QueryContext>, analyze: bool, verbose: bool) -> Result<ResultSet> {
-    let _ = (query, context, analyze, verbose);
-    Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+    explain::explain(query, context, analyze, verbose)
 }

@@ -1,0 +1,131 @@
+//! FROM: names to tables, system tables and subqueries.
+
+use std::sync::Arc;
+
+use embudo_catalog::{Schema, Table};
+use embudo_sql::ast::expr::Expr;
+use embudo_sql::ast::query::TableRef;
+use embudo_types::{DataType, Error, Precision, Result, Value, arrow, code};
+
+use super::relation::{Column, ColumnSource, Origin, Relation, TABLE_NAME_TYPE, TableKind, TableOrigin};
+use super::{join, query};
+use crate::QueryContext;
+use crate::plan::{QueryPlan, RowsPlan};
+
+/// Databases whose tables the engine makes up.
+pub(crate) const SYSTEM_DATABASES: [&str; 2] = ["information_schema", "performance_schema"];
+
+/// Binds FROM. `filter` is WHERE, where a join written with commas has its condition.
+pub(crate) fn bind(from: Option<&TableRef>, filter: Option<&Expr>, context: &QueryContext) -> Result<Relation> {
+    match from {
+        None => Ok(Relation::nothing()),
+        Some(TableRef::Table { database, name, alias }) => bind_table(database.as_deref(), name, alias.as_deref(), context),
+        Some(TableRef::Subquery { query, alias }) => Ok(subquery(query::bind(query, context)?, alias.as_deref())),
+        Some(TableRef::Join(join)) => join::bind(join, filter, context),
+    }
+}
+
+/// The database of a table reference.
+pub(crate) fn database_name<'a>(database: Option<&'a str>, context: &'a QueryContext) -> Result<&'a str> {
+    database.or(context.database.as_deref()).ok_or_else(|| Error::new(code::DATABASE_NOT_SPECIFIED))
+}
+
+fn bind_table(database: Option<&str>, name: &str, alias: Option<&str>, context: &QueryContext) -> Result<Relation> {
+    let database = database_name(database, context)?;
+    let label: Arc<str> = alias.unwrap_or(name).into();
+    if SYSTEM_DATABASES.contains(&database) {
+        return system_table(database, name, &label, context);
+    }
+    let missing = |what: &str| Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, format!("Fail to get table info, error: {what}"));
+    let database = context.catalog.database(database)?;
+    let table = database.table(name).ok_or_else(|| missing("Table does not exist"))?;
+    let precision = database.precision();
+    let (kind, schema) = match &table {
+        Table::Super(supertable) => {
+            let children = supertable.children();
+            let schema = Arc::clone(children.schema());
+            (TableKind::Super(children), schema)
+        }
+        Table::Child(child) => {
+            let children = child.supertable.children();
+            let schema = Arc::clone(children.schema());
+            (TableKind::Child { children, slot: child.slot }, schema)
+        }
+        Table::Normal(normal) => (TableKind::Normal(normal.uid), normal.schema()),
+    };
+    let columns = table_columns(&schema, &label, precision, matches!(kind, TableKind::Super(_)));
+    let origin = TableOrigin { name: Arc::clone(table.name()), kind, schema, snapshot: database.store().snapshot() };
+    Ok(Relation { columns, timeline: Some(0), ordered: true, precision, origin: Origin::Table(Arc::new(origin)) })
+}
+
+fn table_columns(schema: &Schema, label: &Arc<str>, precision: Precision, is_super: bool) -> Vec<Column> {
+    let column = |name: &Arc<str>, data_type: DataType, source: ColumnSource, listed: bool| Column {
+        table: Arc::clone(label),
+        name: Some(Arc::clone(name)),
+        label: Arc::clone(name),
+        data_type,
+        precision,
+        source,
+        listed,
+    };
+    let mut columns = Vec::with_capacity(schema.columns.len() + schema.tags.len() + 1);
+    for (at, stored) in schema.columns.iter().enumerate() {
+        let source = if at == 0 { ColumnSource::Timestamp } else { ColumnSource::Stored(stored.id) };
+        columns.push(column(&stored.name, stored.data_type, source, true));
+    }
+    for (at, tag) in schema.tags.iter().enumerate() {
+        columns.push(column(&tag.name, tag.data_type, ColumnSource::Tag(at), is_super));
+    }
+    columns.push(column(&"tbname".into(), TABLE_NAME_TYPE, ColumnSource::TableName, false));
+    columns
+}
+
+fn system_table(database: &str, name: &str, label: &Arc<str>, context: &QueryContext) -> Result<Relation> {
+    let missing = || Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, "Fail to get table info, error: Table does not exist");
+    let batch = context.system.table(database, name)?.ok_or_else(missing)?;
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (at, field) in batch.schema().fields().iter().enumerate() {
+        let name: Arc<str> = field.name().as_str().into();
+        columns.push(Column {
+            table: Arc::clone(label),
+            name: Some(Arc::clone(&name)),
+            label: name,
+            data_type: arrow::data_type(field)?,
+            precision: arrow::precision(field),
+            source: ColumnSource::Output(at),
+            listed: true,
+        });
+    }
+    let origin = Origin::Rows(RowsPlan::Batch { name: name.to_owned(), batch });
+    Ok(Relation { columns, timeline: None, ordered: false, precision: Precision::Milli, origin })
+}
+
+/// A bound query as a relation.
+pub(crate) fn subquery(plan: QueryPlan, alias: Option<&str>) -> Relation {
+    let label: Arc<str> = alias.unwrap_or("").into();
+    let column = |(at, output): (usize, &crate::plan::OutputColumn)| {
+        let name: Arc<str> = output.name.as_str().into();
+        Column {
+            table: Arc::clone(&label),
+            name: output.named.then(|| Arc::clone(&name)),
+            label: name,
+            // A bare NULL column has no type of its own above its query.
+            data_type: output.data_type,
+            precision: output.precision,
+            source: ColumnSource::Output(at),
+            listed: true,
+        }
+    };
+    let columns: Vec<Column> = plan.columns.iter().enumerate().map(column).collect();
+    let (timeline, ordered) = plan.timeline();
+    let precision = timeline.map_or_else(
+        || columns.iter().find(|column| column.data_type == DataType::Timestamp).map_or(plan.precision(), |column| column.precision),
+        |at| columns[at].precision,
+    );
+    Relation { columns, timeline, ordered, precision, origin: Origin::Rows(RowsPlan::Query(Arc::new(plan))) }
+}
+
+/// The same value in every row as a column that no name finds.
+pub(crate) fn constant_column(value: Value, data_type: DataType, precision: Precision) -> Column {
+    Column { table: "".into(), name: None, label: "".into(), data_type, precision, source: ColumnSource::Constant(value), listed: false }
+}

@@ -1,0 +1,14 @@
+//! From syntax to plans: names, types, and every rule whose breach is an error before anything runs.
+
+mod filter;
+mod from;
+mod interp;
+mod items;
+mod join;
+mod query;
+pub(crate) mod relation;
+mod scope;
+mod select;
+mod window;
+
+pub(crate) use query::bind;

@@ -1,0 +1,186 @@
+//! FILL of INTERVAL: the windows that have no rows, partition by partition.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Int64Array};
+use embudo_expr::{array_of_values, value_at};
+use embudo_types::{DataType, Error, Result, Value};
+
+use crate::array::{NO_ROW, take, take_or_null};
+use crate::plan::{FillItem, FillMode, FillPlan, SelectPlan};
+use crate::run::block::{Batch, Batches, none};
+use crate::run::relation::ticks;
+use crate::run::scan::timestamp_array;
+
+/// The batches' rows with those of missing windows between them. Rows of a partition are neighbours in the order of their windows.
+pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>) -> Result<Batches> {
+    let Some(fill) = &plan.fill else { return Ok(batches) };
+    if fill.range.is_empty() {
+        return Ok(batches);
+    }
+    let grid = Windows::of(fill);
+    let mut filled = Vec::new();
+    for batch in batches {
+        let batch = batch?;
+        let groups = batch.groups.clone().unwrap_or_else(|| vec![0; batch.rows]);
+        let mut start = 0;
+        while start < batch.rows {
+            let end = start + groups[start..].iter().take_while(|group| **group == groups[start]).count();
+            filled.push(partition(plan, fill, &grid, Some(&batch.slice(start, end - start)), groups[start])?);
+            start = end;
+        }
+    }
+    if filled.is_empty() && fill.forced {
+        filled.push(partition(plan, fill, &grid, None, 0)?);
+    }
+    if filled.is_empty() {
+        return Ok(none());
+    }
+    Ok(Box::new(filled.into_iter().map(Ok)))
+}
+
+/// Starts and ends of all windows of the query's range.
+struct Windows {
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+}
+
+impl Windows {
+    fn of(fill: &FillPlan) -> Self {
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let (mut start, last) = (fill.grid.first_start(fill.range.start), fill.grid.last_start(fill.range.end));
+        while start <= last {
+            starts.push(start);
+            ends.push(fill.grid.end(start));
+            let next = fill.grid.next_start(start);
+            if next <= start {
+                break;
+            }
+            start = next;
+        }
+        Self { starts, ends }
+    }
+}
+
+fn partition(plan: &SelectPlan, fill: &FillPlan, grid: &Windows, rows: Option<&Batch>, group: u32) -> Result<Batch> {
+    let count = grid.starts.len();
+    let mut row_of = vec![NO_ROW; count];
+    if let Some(batch) = rows {
+        let starts = ticks(&batch.columns[fill.start]);
+        let mut row = 0;
+        for (window, start) in grid.starts.iter().enumerate() {
+            while row < starts.len() && starts[row] < *start {
+                row += 1;
+            }
+            if row < starts.len() && starts[row] == *start {
+                row_of[window] = row as u32;
+            }
+        }
+    }
+    let bounds: [ArrayRef; 3] = [
+        timestamp_array(grid.starts.clone().into(), fill.precision),
+        timestamp_array(grid.ends.clone().into(), fill.precision),
+        Arc::new(Int64Array::from_iter_values(grid.starts.iter().zip(&grid.ends).map(|(start, end)| end - start))),
+    ];
+    let mut columns = Vec::with_capacity(fill.items.len());
+    for (place, item) in fill.items.iter().enumerate() {
+        let (data_type, precision) = (plan.items[place].data_type(), plan.items[place].precision());
+        let known = match rows {
+            Some(batch) => Arc::clone(&batch.columns[place]),
+            None => array_of_values(&[], data_type, precision)?,
+        };
+        columns.push(match item {
+            FillItem::Window(expr) => expr.evaluate(&bounds, count)?,
+            FillItem::Partition if known.is_empty() => take_or_null(&known, &row_of)?,
+            FillItem::Partition => take(&known, &vec![0; count])?,
+            FillItem::Value(constant) => values(fill, &known, &row_of, grid, constant, data_type)?,
+        });
+    }
+    let columns = columns
+        .into_iter()
+        .map(|column: ArrayRef| if column.len() == count { Ok(column) } else { Err(Error::internal("a filled column of another length")) })
+        .collect::<Result<_>>()?;
+    Ok(Batch { rows: count, columns, groups: Some(vec![group; count]) })
+}
+
+/// An aggregate's values in all windows.
+fn values(fill: &FillPlan, known: &ArrayRef, row_of: &[u32], grid: &Windows, constant: &Value, data_type: DataType) -> Result<ArrayRef> {
+    let nulls = known.logical_nulls();
+    let has_value = |row: u32| row != NO_ROW && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row as usize));
+    match fill.mode {
+        FillMode::Null => take_or_null(known, row_of),
+        FillMode::Value => {
+            let cell = |row: &u32| if has_value(*row) { value_at(known, data_type, *row as usize) } else { constant.clone() };
+            array_of_values(&row_of.iter().map(cell).collect::<Vec<_>>(), data_type, fill.precision)
+        }
+        FillMode::Previous => {
+            let mut last = NO_ROW;
+            let rows: Vec<u32> = row_of
+                .iter()
+                .map(|row| {
+                    if has_value(*row) {
+                        last = *row;
+                    }
+                    last
+                })
+                .collect();
+            take_or_null(known, &rows)
+        }
+        FillMode::Next => {
+            let mut next = NO_ROW;
+            let mut rows: Vec<u32> = row_of
+                .iter()
+                .rev()
+                .map(|row| {
+                    if has_value(*row) {
+                        next = *row;
+                    }
+                    next
+                })
+                .collect();
+            rows.reverse();
+            take_or_null(known, &rows)
+        }
+        FillMode::Linear => {
+            let mut cells: Vec<Value> =
+                row_of.iter().map(|row| if has_value(*row) { value_at(known, data_type, *row as usize) } else { Value::Null }).collect();
+            let mut before: Option<usize> = None;
+            for window in 0..row_of.len() {
+                if row_of[window] == NO_ROW {
+                    continue;
+                }
+                if let Some(before) = before {
+                    for missing in before + 1..window {
+                        cells[missing] = between((grid.starts[before], &cells[before]), (grid.starts[window], &cells[window]), grid.starts[missing]);
+                    }
+                }
+                before = Some(window);
+            }
+            array_of_values(&cells, data_type, fill.precision)
+        }
+    }
+}
+
+/// The value at `tick` on the line between two points; NULL where a point is NULL or has no number.
+pub(crate) fn between((start, first): (i64, &Value), (end, last): (i64, &Value), tick: i64) -> Value {
+    let share = |a: f64, b: f64| a + (b - a) * ((tick - start) as f64 / (end - start) as f64);
+    macro_rules! line {
+        ($variant:ident, $a:expr, $b:expr, $type:ty) => {
+            Value::$variant(share(*$a as f64, *$b as f64) as $type)
+        };
+    }
+    match (first, last) {
+        (Value::TinyInt(a), Value::TinyInt(b)) => line!(TinyInt, a, b, i8),
+        (Value::SmallInt(a), Value::SmallInt(b)) => line!(SmallInt, a, b, i16),
+        (Value::Int(a), Value::Int(b)) => line!(Int, a, b, i32),
+        (Value::BigInt(a), Value::BigInt(b)) => line!(BigInt, a, b, i64),
+        (Value::UTinyInt(a), Value::UTinyInt(b)) => line!(UTinyInt, a, b, u8),
+        (Value::USmallInt(a), Value::USmallInt(b)) => line!(USmallInt, a, b, u16),
+        (Value::UInt(a), Value::UInt(b)) => line!(UInt, a, b, u32),
+        (Value::UBigInt(a), Value::UBigInt(b)) => line!(UBigInt, a, b, u64),
+        (Value::Float(a), Value::Float(b)) => line!(Float, a, b, f32),
+        (Value::Double(a), Value::Double(b)) => line!(Double, a, b, f64),
+        (Value::Timestamp(a), Value::Timestamp(b)) => line!(Timestamp, a, b, i64),
+        _ => Value::Null,
+    }
+}
