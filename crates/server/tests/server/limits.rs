@@ -34,7 +34,7 @@ fn bodies_over_the_limit_are_refused() {
     let mut body = Vec::new();
     for _ in 0..20 {
         body.extend_from_slice(format!("{:x}\r\n", 64 << 10).as_bytes());
-        body.extend_from_slice(&[b' '; 64 << 10]);
+        body.resize(body.len() + (64 << 10), b' ');
         body.extend_from_slice(b"\r\n");
     }
     connection.send("POST", "/rest/sql", &[ROOT, ("transfer-encoding", "chunked")], &body);

@@ -18,7 +18,8 @@ fn start() -> ServerHandle {
     start_with(ServerOptions::default())
 }
 
-fn start_with(options: ServerOptions) -> ServerHandle {
+fn start_with(mut options: ServerOptions) -> ServerHandle {
+    options.listen = "127.0.0.1:0".into();
     let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() }).unwrap();
-    Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..options }).unwrap()
+    Server::start(engine, options).unwrap()
 }
