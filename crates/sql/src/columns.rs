@@ -168,15 +168,15 @@ impl ColumnBuilder {
             Cells::Ticks(cells, Precision::Nano) => Arc::new(TimestampNanosecondArray::new(cells.into(), nulls)),
             Cells::Decimal(cells, precision, scale) => {
                 let array = Decimal128Array::new(cells.into(), nulls).with_precision_and_scale(precision, scale as i8);
-                Arc::new(array.map_err(|error| Error::internal(error))?)
+                Arc::new(array.map_err(Error::internal)?)
             }
             Cells::Bytes(texts) => {
                 let array = BinaryArray::try_new(OffsetBuffer::new(ScalarBuffer::from(texts.ends)), texts.data.into(), nulls);
-                Arc::new(array.map_err(|error| Error::internal(error))?)
+                Arc::new(array.map_err(Error::internal)?)
             }
             Cells::Chars(texts) => {
                 let array = StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(texts.ends)), texts.data.into(), nulls);
-                Arc::new(array.map_err(|error| Error::internal(error))?)
+                Arc::new(array.map_err(Error::internal)?)
             }
         })
     }

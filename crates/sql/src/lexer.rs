@@ -101,10 +101,10 @@ pub(crate) fn is_word(byte: u8) -> bool {
 /// The token that starts at or after `from`, spaces and comments passed over.
 ///
 /// ```
-/// use embudo_sql::lexer::{TokenKind, next_token};
+/// use embudo_sql::lexer::{TokenKind, `next_token`};
 /// let token = next_token("  10s /* ten */", 0);
-/// assert_eq!((token.kind, token.start, token.end), (TokenKind::Duration, 2, 5));
-/// assert_eq!(next_token("  10s /* ten */", token.end).kind, TokenKind::End);
+/// `assert_eq`!((token.kind, token.start, token.end), (TokenKind::Duration, 2, 5));
+/// `assert_eq`!(next_token("  10s /* ten */", token.end).kind, TokenKind::End);
 /// ```
 pub fn next_token(sql: &str, from: usize) -> Token {
     let bytes = sql.as_bytes();
@@ -218,12 +218,21 @@ pub(crate) fn number(bytes: &[u8]) -> (TokenKind, usize) {
     (kind, end)
 }
 
+/// The longest start of `text` of at most `limit` bytes that ends between characters.
+pub(crate) fn prefix(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The text of a string token: quotes taken off, escapes resolved; borrowed where nothing had to change.
 ///
 /// ```
 /// use embudo_sql::lexer::string_text;
-/// assert_eq!(string_text(r"'it''s'"), "it's");
-/// assert_eq!(string_text(r"'50\% \x41 a\tb \q'"), "50\\% \\x41 a\tb q");
+/// `assert_eq`!(string_text(r"'it''s'"), "it's");
+/// `assert_eq`!(string_text(r"'50\% \x41 a\tb \q'"), "50\\% \\x41 a\tb q");
 /// ```
 pub fn string_text(token: &str) -> Cow<'_, str> {
     let body = token.get(1..token.len().saturating_sub(1)).unwrap_or_default();
@@ -327,7 +336,10 @@ mod tests {
     #[test]
     fn numbers_end_where_the_dialect_ends_them() {
         use TokenKind::*;
-        assert_eq!(kinds("1 1. .5 1.e2 1e 1_0 9ab 9a 0x1f 0b10"), [Integer, Float, Float, Float, Integer, Word, Integer, Word, Integer, Word, Duration, Hex, Binary]);
+        assert_eq!(
+            kinds("1 1. .5 1.e2 1e 1_0 9ab 9a 0x1f 0b10"),
+            [Integer, Float, Float, Float, Integer, Word, Integer, Word, Integer, Word, Duration, Hex, Binary]
+        );
         assert_eq!(kinds("0xg"), [Illegal]);
         assert_eq!(kinds("0b2"), [Illegal]);
         assert_eq!(kinds("1--1\n+2"), [Integer, Plus, Integer]);

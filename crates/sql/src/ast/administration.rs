@@ -191,20 +191,20 @@ pub struct StreamOptions {
     pub ignore_expired: Option<bool>,
     /// IGNORE UPDATE.
     pub ignore_update: Option<bool>,
-    /// FILL_HISTORY.
+    /// `FILL_HISTORY`.
     pub fill_history: Option<bool>,
-    /// DELETE_MARK.
+    /// `DELETE_MARK`.
     pub delete_mark: Option<Duration>,
 }
 
 /// When a stream writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamTrigger {
-    /// AT_ONCE.
+    /// `AT_ONCE`.
     AtOnce,
-    /// WINDOW_CLOSE.
+    /// `WINDOW_CLOSE`.
     WindowClose,
-    /// MAX_DELAY.
+    /// `MAX_DELAY`.
     MaxDelay(Duration),
 }
 
@@ -304,7 +304,7 @@ pub enum ClusterStatement {
         /// Where.
         dnode: i64,
     },
-    /// CREATE ENCRYPT_KEY.
+    /// CREATE `ENCRYPT_KEY`.
     CreateEncryptKey(String),
     /// BALANCE VGROUP.
     BalanceVgroup,

@@ -7,23 +7,23 @@ use embudo_types::Duration;
 pub enum DatabaseOption {
     /// An option that takes a whole number.
     Integer(IntegerOption, i64),
-    /// CACHEMODEL 'none', 'last_row', 'last_value', 'both'.
+    /// CACHEMODEL 'none', '`last_row`', '`last_value`', 'both'.
     CacheModel(String),
     /// PRECISION 'ms', 'us', 'ns'.
     Precision(String),
-    /// ENCRYPT_ALGORITHM 'none', 'sm4'.
+    /// `ENCRYPT_ALGORITHM` 'none', 'sm4'.
     EncryptAlgorithm(String),
     /// DURATION.
     Duration(KeepTime),
     /// KEEP, one to three values.
     Keep(Vec<KeepTime>),
-    /// S3_KEEPLOCAL.
+    /// `S3_KEEPLOCAL`.
     S3KeepLocal(KeepTime),
     /// RETENTIONS: `-:keep` (no frequency) or `freq:keep`.
     Retentions(Vec<Retention>),
 }
 
-/// A time of KEEP, DURATION and S3_KEEPLOCAL.
+/// A time of KEEP, DURATION and `S3_KEEPLOCAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepTime {
     /// A bare number: days.
@@ -46,7 +46,7 @@ macro_rules! integer_options {
         /// Options whose value is a whole number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum IntegerOption {
-            $(#[doc = $keyword] $variant,)*
+            $(#[doc = concat!("`", $keyword, "`")] $variant,)*
         }
 
         impl IntegerOption {

@@ -140,7 +140,7 @@ pub struct Join {
     pub kind: JoinKind,
     /// ON.
     pub on: Option<Expr>,
-    /// WINDOW_OFFSET.
+    /// `WINDOW_OFFSET`.
     pub window_offset: Option<(Duration, Duration)>,
     /// JLIMIT.
     pub limit: Option<i64>,
@@ -193,16 +193,16 @@ pub enum Window {
         /// Longest gap.
         gap: WindowDuration,
     },
-    /// STATE_WINDOW(expr).
+    /// `STATE_WINDOW(expr)`.
     State(Expr),
-    /// EVENT_WINDOW START WITH … END WITH ….
+    /// `EVENT_WINDOW` START WITH … END WITH ….
     Event {
         /// Opens.
         start: Expr,
         /// Closes.
         end: Expr,
     },
-    /// COUNT_WINDOW(n [, step]).
+    /// `COUNT_WINDOW(n [, step])`.
     Count {
         /// Rows in a window.
         count: i64,
@@ -225,7 +225,7 @@ pub enum WindowDuration {
 pub enum Fill {
     /// NONE.
     None,
-    /// NULL; `forced` is NULL_F.
+    /// NULL; `forced` is `NULL_F`.
     Null {
         /// Also where the range has no rows at all.
         forced: bool,
@@ -236,7 +236,7 @@ pub enum Fill {
     Next,
     /// LINEAR.
     Linear,
-    /// VALUE, …; `forced` is VALUE_F.
+    /// VALUE, …; `forced` is `VALUE_F`.
     Value {
         /// Constants, one per aggregate.
         values: Vec<Expr>,

@@ -126,7 +126,7 @@ macro_rules! lists {
         /// Lists that SHOW names by keywords alone.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ShowList {
-            $(#[doc = $text] $variant,)*
+            $(#[doc = concat!("`", $text, "`")] $variant,)*
         }
 
         impl ShowList {

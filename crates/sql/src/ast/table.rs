@@ -52,13 +52,13 @@ pub struct TableOptions {
     pub ttl: Option<i64>,
     /// SMA(columns).
     pub sma: Vec<String>,
-    /// MAX_DELAY.
+    /// `MAX_DELAY`.
     pub max_delay: Vec<Duration>,
     /// WATERMARK.
     pub watermark: Vec<Duration>,
     /// ROLLUP(functions).
     pub rollup: Vec<String>,
-    /// DELETE_MARK.
+    /// `DELETE_MARK`.
     pub delete_mark: Vec<Duration>,
 }
 
@@ -90,9 +90,9 @@ pub enum LiteralValue {
     Number(String),
     /// Quoted text, escapes resolved.
     String(String),
-    /// NOW or NOW().
+    /// `NOW` or `NOW()`.
     Now,
-    /// TODAY or TODAY().
+    /// `TODAY` or `TODAY()`.
     Today,
     /// A time moved by a duration (negative for `-`).
     Shifted {
@@ -221,9 +221,9 @@ pub struct CreateSmaIndex {
     pub sliding: Option<WindowDuration>,
     /// WATERMARK.
     pub watermark: Option<Duration>,
-    /// MAX_DELAY.
+    /// `MAX_DELAY`.
     pub max_delay: Option<Duration>,
-    /// DELETE_MARK.
+    /// `DELETE_MARK`.
     pub delete_mark: Option<Duration>,
 }
 

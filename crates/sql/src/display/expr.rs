@@ -37,13 +37,9 @@ fn operator_strength(op: BinaryOp) -> Strength {
 fn strength(expr: &Expr) -> Strength {
     match expr {
         Expr::Binary { op, .. } => operator_strength(*op),
-        Expr::Not(_)
-        | Expr::Like { .. }
-        | Expr::Match { .. }
-        | Expr::Between { .. }
-        | Expr::InList { .. }
-        | Expr::IsNull { .. }
-        | Expr::Contains { .. } => Strength::Predicate,
+        Expr::Not(_) | Expr::Like { .. } | Expr::Match { .. } | Expr::Between { .. } | Expr::InList { .. } | Expr::IsNull { .. } | Expr::Contains { .. } => {
+            Strength::Predicate
+        }
         Expr::Negate(_) => Strength::Sign,
         Expr::Literal(Literal::Integer(value)) if *value < 0 => Strength::Sign,
         Expr::Literal(Literal::Double(value)) if value.is_sign_negative() => Strength::Sign,

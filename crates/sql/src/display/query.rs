@@ -137,7 +137,11 @@ impl Display for Join {
             JoinKind::Asof => " ASOF JOIN ",
             JoinKind::Window => " WINDOW JOIN ",
         })?;
-        if matches!(self.right, TableRef::Join(_)) { write!(f, "({})", self.right)? } else { self.right.fmt(f)? }
+        if matches!(self.right, TableRef::Join(_)) {
+            write!(f, "({})", self.right)?;
+        } else {
+            self.right.fmt(f)?;
+        }
         optional(f, " ON ", self.on.as_ref())?;
         if let Some((low, high)) = self.window_offset {
             write!(f, " WINDOW_OFFSET({low}, {high})")?;

@@ -33,9 +33,7 @@ pub(super) fn wrong_number() -> Error {
 }
 
 /// Exact powers of ten.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-];
+const POWERS: [f64; 23] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
 
 /// A whole number of up to 18 digits that nothing but a space or punctuation follows, and its length.
 fn short_integer(bytes: &[u8]) -> Option<(i64, usize)> {
@@ -81,6 +79,21 @@ fn short_float(bytes: &[u8]) -> Option<(f64, usize)> {
     }
     let value = mantissa as f64 / POWERS.get(scale)?;
     Some((if negative { -value } else { value }, at))
+}
+
+/// Any other finite decimal number, by the standard library's correctly rounding reader, and its length.
+fn long_float(bytes: &[u8]) -> Option<(f64, usize)> {
+    let start = usize::from(bytes.first() == Some(&b'-'));
+    if !bytes.get(start)?.is_ascii_digit() {
+        return None;
+    }
+    let (kind, length) = lexer::number(&bytes[start..]);
+    let length = start + length;
+    if !matches!(kind, TokenKind::Integer | TokenKind::Float) || bytes.get(length).is_some_and(|&byte| is_word(byte)) {
+        return None;
+    }
+    let value: f64 = std::str::from_utf8(&bytes[..length]).ok()?.parse().ok()?;
+    (value.is_finite() && !value.is_subnormal()).then_some((value, length))
 }
 
 /// A quoted text without escapes: its bytes and the length with the quotes.
@@ -177,7 +190,7 @@ impl<'a> CellReader<'a> {
             Cells::U16(cells) => push_integer!(cells, bytes),
             Cells::U32(cells) => push_integer!(cells, bytes),
             Cells::U64(cells) => push_integer!(cells, bytes),
-            Cells::F64(cells) => match short_float(bytes) {
+            Cells::F64(cells) => match short_float(bytes).or_else(|| long_float(bytes)) {
                 Some((value, length)) => {
                     cells.push(value);
                     length
@@ -296,11 +309,13 @@ impl<'a> CellReader<'a> {
             }
             _ => return Err(invalid(self)),
         };
-        let near = |reader: &Self, refusal: literal::Refusal| match scalar {
-            Scalar::Text(text) => refusal.near(text),
-            _ => refusal.near(&lexer::fold(&reader.sql[token.start..])),
-        }
-        .at(token.start);
+        let near = |reader: &Self, refusal: literal::Refusal| {
+            match scalar {
+                Scalar::Text(text) => refusal.near(text),
+                _ => refusal.near(&lexer::fold(&reader.sql[token.start..])),
+            }
+            .at(token.start)
+        };
         let value = literal::convert_scalar(scalar, target, name, context).map_err(|refusal| near(self, refusal))?;
         let Value::Timestamp(ticks) = value else { return Ok(value) };
         match self.offset()? {

@@ -146,7 +146,6 @@ pub fn is_insert(sql: &str) -> bool {
     word.eq_ignore_ascii_case("insert") || word.eq_ignore_ascii_case("import")
 }
 
-
 /// Reads an INSERT into `sink`.
 pub fn parse(sql: &str, context: &InsertContext<'_>, sink: &mut dyn InsertSink) -> Result<InsertOutcome> {
     if sql.len() > MAX_STATEMENT {

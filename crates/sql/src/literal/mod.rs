@@ -12,7 +12,7 @@ use embudo_types::{DataType, Duration, Error, MAX_VARCHAR, Precision, Result, Va
 pub use json::normalise_json;
 pub use wkt::wkt_to_wkb;
 
-use crate::ast::table::LiteralValue;
+use crate::{ast::table::LiteralValue, lexer};
 
 /// What the meaning of a literal depends on.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ const EXCERPT: usize = 63;
 
 /// TDengine's error for INSERT and literals: `syntax error near '…' (reason)`.
 pub(crate) fn syntax_error(near: &str, reason: &str) -> Error {
-    Error::with(code::SYNTAX_ERROR_IN_SQL, format!("syntax error near '{}' ({reason})", &near[..near.floor_char_boundary(EXCERPT)]))
+    Error::with(code::SYNTAX_ERROR_IN_SQL, format!("syntax error near '{}' ({reason})", lexer::prefix(near, EXCERPT)))
 }
 
 /// 0x2653 with the column's or tag's name.
@@ -94,9 +94,9 @@ const INVALID_TIMESTAMP: &str = "invalid timestamp";
 /// use embudo_sql::{ast::table::LiteralValue, literal::{LiteralContext, convert}};
 /// use embudo_types::{DataType, Precision, Value, Zone};
 /// let context = LiteralContext { zone: &Zone::utc(), now: 0, precision: Precision::Milli, parameters: &[] };
-/// assert_eq!(convert(&LiteralValue::String("12.6".into()), DataType::TinyInt, "v", &context).unwrap(), Value::TinyInt(13));
+/// `assert_eq`!(convert(&LiteralValue::String("12.6".into()), DataType::TinyInt, "v", &context).unwrap(), Value::TinyInt(13));
 /// let error = convert(&LiteralValue::Number("128".into()), DataType::TinyInt, "v", &context).unwrap_err();
-/// assert_eq!(error.message(), "syntax error near '128' (tinyint data overflow)");
+/// `assert_eq`!(error.message(), "syntax error near '128' (tinyint data overflow)");
 /// ```
 pub fn convert(literal: &LiteralValue, target: DataType, name: &str, context: &LiteralContext<'_>) -> Result<Value> {
     let scalar = match literal {
@@ -215,7 +215,8 @@ fn bytes_value(bytes: Vec<u8>, target: DataType, name: &str) -> Result<Value> {
 
 /// One literal as a value of `target`.
 pub(crate) fn convert_scalar(scalar: Scalar<'_>, target: DataType, name: &str, context: &LiteralContext<'_>) -> Result<Value, Refusal> {
-    let is_text = matches!(target, DataType::Varchar(_) | DataType::NChar(_) | DataType::VarBinary(_) | DataType::Geometry(_) | DataType::Blob | DataType::MediumBlob);
+    let is_text =
+        matches!(target, DataType::Varchar(_) | DataType::NChar(_) | DataType::VarBinary(_) | DataType::Geometry(_) | DataType::Blob | DataType::MediumBlob);
     match scalar {
         Scalar::Null => return Ok(Value::Null),
         Scalar::Text(text) if !is_text && text.eq_ignore_ascii_case("null") => return Ok(Value::Null),

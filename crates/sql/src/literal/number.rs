@@ -99,10 +99,7 @@ pub(super) fn boolean(scalar: Scalar<'_>) -> Result<Value, Refusal> {
         return Ok(Value::Bool(value));
     }
     let invalid = || Refusal::from("invalid bool data");
-    let text = match scalar {
-        Scalar::Text(text) | Scalar::Number(text) => text,
-        _ => return Err(invalid()),
-    };
+    let (Scalar::Text(text) | Scalar::Number(text)) = scalar else { return Err(invalid()) };
     if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
         return Ok(Value::Bool(text.len() == 4));
     }
@@ -137,7 +134,13 @@ pub(super) fn float(scalar: Scalar<'_>, single: bool) -> Result<Value, Refusal> 
 pub(super) fn decimal(scalar: Scalar<'_>, precision: u8, scale: u8) -> Result<Value, Refusal> {
     let invalid = || Refusal::from("invalid decimal data");
     let text = match scalar {
-        Scalar::Bool(value) => if value { "1" } else { "0" },
+        Scalar::Bool(value) => {
+            if value {
+                "1"
+            } else {
+                "0"
+            }
+        }
         other => numeric_text(other)?.ok_or_else(invalid)?,
     };
     let unscaled = unscaled(text, i32::from(scale)).ok_or_else(invalid)?;

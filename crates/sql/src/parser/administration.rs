@@ -287,7 +287,10 @@ impl Parser<'_> {
         let start = self.token.start;
         self.advance();
         while self.token.start == self.previous.end
-            && matches!(self.token.kind, TokenKind::Word | TokenKind::Integer | TokenKind::Float | TokenKind::Duration | TokenKind::Dot | TokenKind::Minus | TokenKind::Colon)
+            && matches!(
+                self.token.kind,
+                TokenKind::Word | TokenKind::Integer | TokenKind::Float | TokenKind::Duration | TokenKind::Dot | TokenKind::Minus | TokenKind::Colon
+            )
         {
             self.advance();
         }

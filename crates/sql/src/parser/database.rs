@@ -43,10 +43,8 @@ impl Parser<'_> {
                 return Err(self.unexpected());
             }
             self.advance();
-            let signed = matches!(
-                option,
-                IntegerOption::WalRetentionPeriod | IntegerOption::WalRetentionSize | IntegerOption::TablePrefix | IntegerOption::TableSuffix
-            );
+            let signed =
+                matches!(option, IntegerOption::WalRetentionPeriod | IntegerOption::WalRetentionSize | IntegerOption::TablePrefix | IntegerOption::TableSuffix);
             let value = if signed { self.signed_integer()? } else { self.integer()? };
             return Ok(Some(DatabaseOption::Integer(option, value)));
         }

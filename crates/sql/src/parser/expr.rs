@@ -78,10 +78,7 @@ fn is_keyword_function(word: &str) -> bool {
 
 /// Functions that are called without arguments.
 fn is_niladic(word: &str) -> bool {
-    matches!(
-        word,
-        "now" | "today" | "timezone" | "database" | "client_version" | "server_version" | "server_status" | "current_user" | "user"
-    )
+    matches!(word, "now" | "today" | "timezone" | "database" | "client_version" | "server_version" | "server_status" | "current_user" | "user")
 }
 
 fn pseudo_column(word: &str) -> Option<PseudoColumn> {
@@ -160,7 +157,8 @@ impl Parser<'_> {
     fn predicate(&mut self) -> Result<Node> {
         let left = self.value_node(0)?;
         let token = self.token;
-        let is_predicate = comparison(token.kind).is_some() || matches!(self.word(), "not" | "like" | "match" | "nmatch" | "contains" | "between" | "in" | "is");
+        let is_predicate =
+            comparison(token.kind).is_some() || matches!(self.word(), "not" | "like" | "match" | "nmatch" | "contains" | "between" | "in" | "is");
         if !is_predicate {
             return Ok(left);
         }

@@ -6,9 +6,7 @@ use super::{MAX_COLUMN_NAME, MAX_TABLE_NAME, Parser};
 use crate::{
     ast::{
         expr::Expr,
-        query::{
-            Fill, Join, JoinKind, JoinSide, Limit, PartitionItem, Query, QueryBody, Select, SelectItem, SortItem, TableRef, Window, WindowDuration,
-        },
+        query::{Fill, Join, JoinKind, JoinSide, Limit, PartitionItem, Query, QueryBody, Select, SelectItem, SortItem, TableRef, Window, WindowDuration},
     },
     lexer::{self, Token, TokenKind},
 };
@@ -21,7 +19,7 @@ const MAX_RESULT_NAME: usize = 64;
 
 /// The longest start of `text` that fits a result column's name.
 fn result_name(text: &str) -> String {
-    text[..text.floor_char_boundary(MAX_RESULT_NAME)].to_owned()
+    lexer::prefix(text, MAX_RESULT_NAME).to_owned()
 }
 
 impl Parser<'_> {

@@ -112,11 +112,8 @@ impl Parser<'_> {
     fn tag_item(&mut self) -> Result<TagItem> {
         let expr = if self.at_word("tbname") || self.at_word("_tags") { self.value()? } else { Expr::Column { table: None, name: self.column_name()? } };
         let named = self.eat_word("as");
-        let alias = if named || !self.at_word("from") && matches!(self.token.kind, TokenKind::Word | TokenKind::Quoted) {
-            Some(self.column_name()?)
-        } else {
-            None
-        };
+        let alias =
+            if named || !self.at_word("from") && matches!(self.token.kind, TokenKind::Word | TokenKind::Quoted) { Some(self.column_name()?) } else { None };
         Ok(TagItem { expr, alias })
     }
 

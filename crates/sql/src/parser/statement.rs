@@ -70,7 +70,9 @@ impl Parser<'_> {
         self.expect_word("into")?;
         let table = self.object_name()?;
         let columns = if self.at(TokenKind::LeftParen) && !self.at_query() {
-            self.parenthesised(|parser| parser.comma_separated(|parser| if parser.eat_word("tbname") { Ok("tbname".to_owned()) } else { parser.column_name() }))?
+            self.parenthesised(|parser| {
+                parser.comma_separated(|parser| if parser.eat_word("tbname") { Ok("tbname".to_owned()) } else { parser.column_name() })
+            })?
         } else {
             Vec::new()
         };

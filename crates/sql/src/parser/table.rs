@@ -53,11 +53,7 @@ impl Parser<'_> {
     fn create_child_table(&mut self, if_not_exists: bool, name: ObjectName) -> Result<CreateChildTable> {
         self.expect_word("using")?;
         let supertable = self.object_name()?;
-        let tag_names = if self.at(TokenKind::LeftParen) {
-            self.parenthesised(|parser| parser.comma_separated(Self::column_name))?
-        } else {
-            Vec::new()
-        };
+        let tag_names = if self.at(TokenKind::LeftParen) { self.parenthesised(|parser| parser.comma_separated(Self::column_name))? } else { Vec::new() };
         self.expect_word("tags")?;
         let values = self.parenthesised(|parser| parser.comma_separated(Self::literal_value))?;
         let options = self.table_options()?;
