@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use embudo_types::Precision;
 
+use crate::block_cache::BlockCache;
 use crate::clock::{Clock, SystemClock};
 use crate::rows::Sequence;
 use crate::scheduler::Scheduler;
@@ -32,6 +33,8 @@ pub struct StoreOptions {
     pub log: LogOptions,
     /// Bytes that unflushed rows may take before a flush starts; at twice that, writers wait for it.
     pub memory_limit: u64,
+    /// Decoded column chunks; stores of a process may share one.
+    pub block_cache: Arc<BlockCache>,
     /// Opens without the lock and without writing anything; appends are refused.
     pub read_only: bool,
     /// Process and command that the lock file names to a second process.
@@ -51,6 +54,7 @@ impl StoreOptions {
             slice: 10 * 86_400_000,
             log: LogOptions::default(),
             memory_limit: 256 << 20,
+            block_cache: BlockCache::new(64 << 20),
             read_only: false,
             holder: format!("pid {} ({})", std::process::id(), std::env::args().collect::<Vec<_>>().join(" ")),
         }

@@ -9,7 +9,6 @@ use embudo_types::{DataType, Error, Precision, Result, Value};
 use crate::merge::merge;
 use crate::rows::{ColumnId, Sequence, TimeRange, Uid};
 use crate::scan::{Scan, ScanRequest};
-use crate::source::SourceRef;
 use crate::statistics::cell;
 use crate::store::shard_of;
 use crate::version::Version;
@@ -47,10 +46,7 @@ impl Snapshot {
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
         let shard = shard_of(request.uid, self.version.shards.len());
         let tombstones = self.version.tombstones(shard, request.uid, self.sequence);
-        let mut sources: Vec<SourceRef> = Vec::new();
-        for memory in self.version.shards[shard].memory() {
-            sources.extend(memory.sources(request.uid, self.sequence, &tombstones)?);
-        }
+        let sources = self.version.shards[shard].sources(request.uid, request.range, self.sequence, &tombstones)?;
         Ok(merge(sources, &tombstones, request))
     }
 

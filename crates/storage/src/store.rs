@@ -1,28 +1,58 @@
-//! One database's store: entries in, snapshots out. Numbers records, keeps the order between log and memory, and replaces versions.
+//! One database's store: entries in, snapshots out. Keeps the order between log and memory and replaces versions; opening and
+//! flushing have their own files.
+
+mod flush;
+mod open;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
-use embudo_types::Result;
+use embudo_types::{Error, Result};
 
+use crate::manifest::{Change, Manifest};
 use crate::memtable::MemoryTable;
-use crate::options::{Figures, LogOptions, Recovery, StoreOptions};
+use crate::options::{Figures, LogLevel, LogOptions, Recovery, StoreOptions};
 use crate::resolve::normalize;
 use crate::rows::{Entry, Sequence, TimeRange, Uid};
 use crate::snapshot::Snapshot;
 use crate::source::Tombstone;
 use crate::version::Version;
+use crate::vfs::VfsLock;
 use crate::visible::{Applying, Visible};
+use crate::wal::{Log, Record};
+
+/// Rows in memory above which closing writes them into files, so that the next open need not replay them.
+const FLUSH_ON_CLOSE_BYTES: u64 = 8 << 20;
 
 /// One database's rows: the log, the memory tables and the block files.
 pub struct Store {
     options: StoreOptions,
+    this: OnceLock<Weak<Self>>,
     /// One writer at a time in a shard. Taken in ascending order, before the log's own lock, so that numbers ascend in a shard.
     writers: Vec<Mutex<()>>,
     version: RwLock<Arc<Version>>,
     visible: Visible,
-    next: AtomicU64,
+    numbering: Numbering,
+    manifest: Mutex<Manifest>,
+    /// One flush at a time.
+    flushing: Mutex<()>,
+    /// Sequences of catalogue entries that the catalogue does not hold durably yet, ascending.
+    meta: Mutex<std::collections::VecDeque<Sequence>>,
+    sync_scheduled: AtomicBool,
+    flush_scheduled: AtomicBool,
+    closed: AtomicBool,
+    lock: Mutex<Option<Box<dyn VfsLock>>>,
+}
+
+/// Who numbers records.
+enum Numbering {
+    Log(Log),
+    /// Without a log: the next sequence.
+    Memory(AtomicU64),
 }
 
 impl fmt::Debug for Store {
@@ -39,15 +69,8 @@ pub(crate) fn shard_of(uid: Uid, shards: usize) -> usize {
 impl Store {
     /// Opens a store, or makes it. The log is replayed: `meta` gets the catalogue's entries above
     /// [`set_meta_checkpoint`](Self::set_meta_checkpoint) in commit order, before this returns.
-    pub fn open(options: StoreOptions, _meta: &mut dyn FnMut(Sequence, &[u8]) -> Result<()>) -> Result<(Arc<Self>, Recovery)> {
-        let store = Self {
-            writers: (0..options.shards).map(|_| Mutex::default()).collect(),
-            version: RwLock::new(Arc::new(Version::new(options.shards))),
-            visible: Visible::new(0),
-            next: AtomicU64::new(1),
-            options,
-        };
-        Ok((Arc::new(store), Recovery::default()))
+    pub fn open(options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) -> Result<()>) -> Result<(Arc<Self>, Recovery)> {
+        open::open(options, meta)
     }
 
     /// A store in memory.
@@ -58,12 +81,18 @@ impl Store {
     /// Adds entries as one atomic record: after a crash all of them are there or none. On return they are visible to every new
     /// snapshot and as durable as the log's level says.
     pub fn append(&self, entries: Vec<Entry>) -> Result<Sequence> {
+        self.check_writable()?;
         let entries = prepare(entries)?;
+        let mut record = match &self.numbering {
+            Numbering::Log(_) => Some(Record::encode(&entries)?),
+            Numbering::Memory(_) => None,
+        };
+        self.wait_for_memory()?;
         let mut shards: Vec<usize> = entries.iter().filter_map(entry_uid).map(|uid| shard_of(uid, self.writers.len())).collect();
         shards.sort_unstable();
         shards.dedup();
-        let guards: Vec<_> = shards.iter().map(|shard| self.writers[*shard].lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let sequence = self.next.fetch_add(1, Ordering::AcqRel);
+        let guards: Vec<_> = shards.iter().map(|shard| lock(&self.writers[*shard])).collect();
+        let sequence = self.number(record.as_mut())?;
         {
             let _applying = Applying { visible: &self.visible, sequence };
             let version = self.version();
@@ -75,10 +104,86 @@ impl Store {
         }
         drop(guards);
         self.visible.wait(sequence);
+        self.make_durable(sequence)?;
+        if self.version().memory_bytes() > self.options.memory_limit {
+            self.schedule_flush(Duration::ZERO);
+        }
         Ok(sequence)
     }
 
-    fn version(&self) -> Arc<Version> {
+    fn check_writable(&self) -> Result<()> {
+        if self.options.read_only {
+            return Err(Error::internal("the database is opened read-only"));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::internal("the database is closed"));
+        }
+        Ok(())
+    }
+
+    /// Numbers a record, in the log if there is one.
+    fn number(&self, record: Option<&mut Record>) -> Result<Sequence> {
+        match (&self.numbering, record) {
+            (Numbering::Log(log), Some(record)) => {
+                if !record.has_meta {
+                    return log.append(record);
+                }
+                // Under the lock, so that they are listed in order and before a checkpoint can name them.
+                let mut meta = lock(&self.meta);
+                let sequence = log.append(record)?;
+                meta.push_back(sequence);
+                Ok(sequence)
+            }
+            (Numbering::Memory(next), _) => Ok(next.fetch_add(1, Ordering::AcqRel)),
+            (Numbering::Log(_), None) => Err(Error::internal("a record that was not encoded")),
+        }
+    }
+
+    /// Gives a record the durability that the log's level promises before the reply.
+    fn make_durable(&self, sequence: Sequence) -> Result<()> {
+        let Numbering::Log(log) = &self.numbering else { return Ok(()) };
+        let options = log.options();
+        if options.level == LogLevel::Sync && options.sync_period.is_zero() {
+            return log.sync(sequence);
+        }
+        if !self.sync_scheduled.swap(true, Ordering::AcqRel) {
+            let this = self.this.get().cloned().unwrap_or_default();
+            self.options.scheduler.spawn_after(options.sync_period, move || {
+                let Some(store) = this.upgrade() else { return };
+                store.sync_scheduled.store(false, Ordering::Release);
+                if let Err(error) = store.sync() {
+                    tracing::error!(%error, "cannot sync the log");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Slows writers down when a flush cannot follow: above twice the limit each flushes before it goes on, or says why it cannot.
+    fn wait_for_memory(&self) -> Result<()> {
+        while self.version().memory_bytes() > 2 * self.options.memory_limit {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn schedule_flush(&self, delay: Duration) {
+        if self.flush_scheduled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let this = self.this.get().cloned().unwrap_or_default();
+        self.options.scheduler.spawn_after(delay, move || {
+            let Some(store) = this.upgrade() else { return };
+            let flushed = store.flush_to(store.options.memory_limit / 2);
+            store.flush_scheduled.store(false, Ordering::Release);
+            if let Err(error) = flushed {
+                tracing::error!(%error, "cannot flush");
+                store.schedule_flush(Duration::from_secs(1));
+            }
+        });
+    }
+
+    pub(crate) fn version(&self) -> Arc<Version> {
         self.version.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -101,17 +206,20 @@ impl Store {
 
     /// Makes everything acknowledged durable.
     pub fn sync(&self) -> Result<()> {
-        Ok(())
+        match &self.numbering {
+            Numbering::Log(log) if !self.options.read_only => log.sync(log.last()),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the rows in memory into block files.
     pub fn flush(&self) -> Result<()> {
-        Ok(())
+        self.flush_to(0)
     }
 
-    /// Rewrites block files that reach into the range into fewer, better packed ones.
+    /// Rewrites block files that reach into the range into fewer, better packed ones. For now it flushes, which is what it needs first.
     pub fn compact(&self, _range: TimeRange) -> Result<()> {
-        Ok(())
+        self.flush()
     }
 
     /// Removes a table's rows; its number is never used again.
@@ -121,29 +229,75 @@ impl Store {
 
     /// Tells that the catalogue holds durably what Meta entries up to `sequence` say: they are not handed back any more and the
     /// log may drop them.
-    pub fn set_meta_checkpoint(&self, _sequence: Sequence) -> Result<()> {
-        Ok(())
+    pub fn set_meta_checkpoint(&self, sequence: Sequence) -> Result<()> {
+        self.check_writable()?;
+        if let Numbering::Log(log) = &self.numbering {
+            // The manifest must not speak of records that a power loss may still take.
+            log.sync(sequence.min(log.last()))?;
+        }
+        lock(&self.manifest).edit(&[Change::Meta(sequence)])?;
+        let mut meta = lock(&self.meta);
+        while meta.front().is_some_and(|first| *first <= sequence) {
+            meta.pop_front();
+        }
+        drop(meta);
+        self.trim_log()
     }
 
     /// Changes the log's settings.
-    pub fn set_log_options(&self, _options: LogOptions) {}
+    pub fn set_log_options(&self, options: LogOptions) {
+        if let Numbering::Log(log) = &self.numbering {
+            log.set_options(options);
+        }
+    }
 
     /// What the store weighs.
     pub fn figures(&self) -> Figures {
         let version = self.version();
         let mut figures = Figures { sequence: self.visible.get(), ..Figures::default() };
-        for memory in version.shards.iter().flat_map(|shard| shard.memory()) {
-            figures.memory_rows += memory.rows();
-            figures.memory_bytes += memory.bytes();
-            figures.memory_tables += memory.tables();
+        for shard in &version.shards {
+            for memory in shard.memory() {
+                figures.memory_rows += memory.rows();
+                figures.memory_bytes += memory.bytes();
+                figures.memory_tables += memory.tables();
+                figures.tombstones += memory.all_tombstones().len() as u64;
+            }
+            for file in &shard.files {
+                figures.files += 1;
+                figures.file_rows += file.entry.rows;
+                figures.file_bytes += file.entry.bytes;
+            }
+        }
+        figures.tombstones += version.tombstones.values().map(Vec::len).sum::<usize>() as u64;
+        if let Numbering::Log(log) = &self.numbering {
+            (figures.log_segments, figures.log_bytes) = log.weight();
         }
         figures
     }
 
     /// Makes everything durable and releases the lock. Later appends are refused; snapshots stay readable.
     pub fn close(&self) -> Result<()> {
-        Ok(())
+        if self.options.read_only || self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let Numbering::Log(log) = &self.numbering else { return Ok(()) };
+        let flushed = if self.version().memory_bytes() > FLUSH_ON_CLOSE_BYTES { self.flush_to(0) } else { Ok(()) };
+        let closed = log.close();
+        *lock(&self.lock) = None;
+        flushed.and(closed)
     }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "cannot close the store cleanly");
+        }
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Checked entries with rows in key order, each key once.
@@ -176,6 +330,3 @@ fn apply(memory: &MemoryTable, entry: &Entry, sequence: Sequence) -> Result<()> 
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

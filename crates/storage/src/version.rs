@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use embudo_types::{Error, Result};
 use rustc_hash::FxHashMap;
 
+use crate::block_file::BlockFile;
+use crate::manifest::FileEntry;
 use crate::memtable::MemoryTable;
-use crate::rows::{Sequence, Uid};
-use crate::source::Tombstone;
+use crate::rows::{Sequence, TimeRange, Uid};
+use crate::source::{SourceRef, Tombstone};
 
 /// What readers read.
 #[derive(Clone)]
@@ -24,16 +27,37 @@ pub(crate) struct ShardVersion {
     pub(crate) active: Arc<MemoryTable>,
     /// On their way into files, oldest first.
     pub(crate) frozen: Vec<Arc<MemoryTable>>,
+    /// Oldest first.
+    pub(crate) files: Vec<StoreFile>,
+}
+
+/// A block file, or why it cannot be read.
+#[derive(Clone)]
+pub(crate) struct StoreFile {
+    /// What the manifest says.
+    pub(crate) entry: FileEntry,
+    /// The open file.
+    pub(crate) file: Result<Arc<BlockFile>, Error>,
+}
+
+impl StoreFile {
+    /// A table's rows in the range; an error if the file is damaged where they would be.
+    pub(crate) fn sources(&self, uid: Uid, range: TimeRange) -> Result<Vec<SourceRef>> {
+        if !self.entry.range.overlaps(range) {
+            return Ok(Vec::new());
+        }
+        self.file.as_ref().map_err(Clone::clone)?.sources(uid, range)
+    }
 }
 
 impl Version {
-    /// An empty version.
-    pub(crate) fn new(shards: u16) -> Self {
-        let shards = (0..shards).map(|_| ShardVersion { active: Arc::new(MemoryTable::new()), frozen: Vec::new() }).collect();
-        Self { shards, tombstones: Arc::default() }
+    /// A version with empty memory.
+    pub(crate) fn new(files: Vec<Vec<StoreFile>>, tombstones: FxHashMap<Uid, Vec<Tombstone>>) -> Self {
+        let shards = files.into_iter().map(|files| ShardVersion { active: Arc::new(MemoryTable::new()), frozen: Vec::new(), files }).collect();
+        Self { shards, tombstones: Arc::new(tombstones) }
     }
 
-    /// Deletions of a table up to a sequence, by sequence.
+    /// Deletions of a table up to a sequence.
     pub(crate) fn tombstones(&self, shard: usize, uid: Uid, visible: Sequence) -> Vec<Tombstone> {
         let mut all: Vec<Tombstone> = self.tombstones.get(&uid).into_iter().flatten().filter(|tombstone| tombstone.sequence <= visible).copied().collect();
         for memory in self.shards[shard].memory() {
@@ -41,11 +65,28 @@ impl Version {
         }
         all
     }
+
+    /// Bytes of rows in memory.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.shards.iter().flat_map(ShardVersion::memory).map(|memory| memory.bytes()).sum()
+    }
 }
 
 impl ShardVersion {
     /// Memory tables, oldest first.
     pub(crate) fn memory(&self) -> impl Iterator<Item = &Arc<MemoryTable>> {
         self.frozen.iter().chain([&self.active])
+    }
+
+    /// A table's rows in the range, oldest source first.
+    pub(crate) fn sources(&self, uid: Uid, range: TimeRange, visible: Sequence, tombstones: &[Tombstone]) -> Result<Vec<SourceRef>> {
+        let mut sources = Vec::new();
+        for file in &self.files {
+            sources.extend(file.sources(uid, range)?);
+        }
+        for memory in self.memory() {
+            sources.extend(memory.sources(uid, visible, tombstones)?);
+        }
+        Ok(sources)
     }
 }

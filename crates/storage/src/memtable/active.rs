@@ -34,6 +34,8 @@ pub(super) type ChunkLayout = Vec<(ColumnId, ArrowType)>;
 /// A growing chunk, as readers see it.
 pub(crate) struct ActiveChunk {
     capacity: usize,
+    /// Of all its rows.
+    schema_version: u32,
     /// Sequence that run entries are counted from.
     base: Sequence,
     /// Published runs; each run is (sequence - base, row end), two u32.
@@ -104,7 +106,8 @@ impl ActiveWriter {
             columns.push(column);
             writers.push(writer);
         }
-        let chunk = Arc::new(ActiveChunk { capacity, base, run_count: AtomicUsize::new(0), runs, timestamps, key, columns });
+        let schema_version = first.schema_version;
+        let chunk = Arc::new(ActiveChunk { capacity, schema_version, base, run_count: AtomicUsize::new(0), runs, timestamps, key, columns });
         Self { chunk, rows: 0, runs: runs_writer, timestamps: timestamps_writer, key: key_writer, columns: writers }
     }
 
@@ -120,7 +123,10 @@ impl ActiveWriter {
 
     /// How many of the rows fit: none if a column, a type or the sequence does not.
     pub(super) fn room(&self, batch: &ColumnBatch, rows: &Range<usize>, sequence: Sequence) -> usize {
-        if sequence - self.chunk.base > u64::from(u32::MAX) || batch.key.as_ref().map(|key| key.data_type()) != self.chunk.key.as_ref().map(|key| &key.data_type) {
+        if batch.schema_version != self.chunk.schema_version || sequence - self.chunk.base > u64::from(u32::MAX) {
+            return 0;
+        }
+        if batch.key.as_ref().map(|key| key.data_type()) != self.chunk.key.as_ref().map(|key| &key.data_type) {
             return 0;
         }
         let mut room = rows.len().min(self.chunk.capacity - self.rows);
@@ -277,6 +283,11 @@ impl ActiveChunk {
         self.capacity
     }
 
+    /// Version of the schema that its rows were made for.
+    pub(super) fn schema_version(&self) -> u32 {
+        self.schema_version
+    }
+
     /// Bytes taken.
     pub(super) fn memory(&self) -> usize {
         let columns: usize = self.columns.iter().chain(&self.key).map(GrowingColumn::memory).sum();
@@ -324,7 +335,7 @@ impl ActiveChunk {
     /// All visible rows of a range as a batch.
     pub(super) fn batch(&self, uid: u64, rows: Range<usize>) -> Result<ColumnBatch> {
         let columns = self.columns.iter().map(|column| self.column(column, rows.end)).collect::<Result<Vec<_>>>()?;
-        let whole = ColumnBatch { uid, schema_version: 0, timestamps: self.timestamps(rows.end), key: self.keys(rows.end)?, columns };
+        let whole = ColumnBatch { uid, schema_version: self.schema_version, timestamps: self.timestamps(rows.end), key: self.keys(rows.end)?, columns };
         Ok(crate::resolve::slice(&whole, rows))
     }
 

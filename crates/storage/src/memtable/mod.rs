@@ -27,7 +27,7 @@ use source::{MemorySource, SealedChunk};
 use crate::cells::KeyValue;
 use crate::resolve::{gather, normalize, resolve, slice};
 use crate::rows::{BatchColumn, ColumnBatch, Sequence, SequenceRange, Uid};
-use crate::source::{SourceRef, Tombstone};
+use crate::source::{Source, SourceRef, Tombstone};
 
 /// A table's rows share arena chunks until it has more than this.
 const ARENA_ROWS: usize = 64;
@@ -246,6 +246,7 @@ impl MemoryTable {
         let key = batch.key.as_ref().map(|key| key.data_type());
         let same = |writer: &ArenaWriter| {
             writer.key.as_ref() == key
+                && writer.rows.chunk().schema_version() == batch.schema_version
                 && writer.layout.len() == batch.columns.len()
                 && writer.layout.iter().zip(&batch.columns).all(|(held, given)| held.0 == given.id && held.1 == *given.array.data_type())
         };
@@ -320,20 +321,29 @@ impl MemoryTable {
     /// A table's visible rows, oldest source first. `tombstones` are all of the table's that are visible: no source given has
     /// sequences on both sides of one.
     pub(crate) fn sources(&self, uid: Uid, visible: Sequence, tombstones: &[Tombstone]) -> Result<Vec<SourceRef>> {
-        let mut sources: Vec<SourceRef> = Vec::new();
+        Ok(self.memory_sources(uid, visible, tombstones)?.into_iter().map(|source| Arc::new(source) as SourceRef).collect())
+    }
+
+    /// The same as whole batches, for a flush.
+    pub(crate) fn batches(&self, uid: Uid, tombstones: &[Tombstone]) -> Result<Vec<(ColumnBatch, SequenceRange)>> {
+        self.memory_sources(uid, Sequence::MAX - 1, tombstones)?.iter().map(|source| Ok((source.batch(uid)?, source.sequences()))).collect()
+    }
+
+    fn memory_sources(&self, uid: Uid, visible: Sequence, tombstones: &[Tombstone]) -> Result<Vec<MemorySource>> {
+        let mut sources: Vec<MemorySource> = Vec::new();
         let Some(child) = self.child(uid) else { return Ok(sources) };
         self.arena_sources(uid, &child, visible, tombstones, &mut sources)?;
         let Some(list) = child.chunks.get() else { return Ok(sources) };
-        let mut tails: Vec<SourceRef> = Vec::new();
+        let mut tails: Vec<MemorySource> = Vec::new();
         for listed in list.iter() {
             let output = if listed.is_tail { &mut tails } else { &mut sources };
             match &listed.chunk {
-                MemoryChunk::Sealed(chunk) if chunk.sequences.max <= visible => output.push(Arc::new(MemorySource::sealed(chunk.clone()))),
+                MemoryChunk::Sealed(chunk) if chunk.sequences.max <= visible => output.push(MemorySource::sealed(chunk.clone())),
                 MemoryChunk::Sealed(_) => {}
                 MemoryChunk::Active { chunk, sorted } => {
                     for (rows, sequences) in segments(chunk, visible, tombstones) {
                         if !listed.is_tail {
-                            output.push(Arc::new(MemorySource::active(chunk, rows, sequences)));
+                            output.push(MemorySource::active(chunk, rows, sequences));
                             continue;
                         }
                         let sort = || Ok(SealedChunk::new(normalize(chunk.batch(uid, rows.clone())?)?, sequences));
@@ -346,7 +356,7 @@ impl MemoryTable {
                             }
                             (false, _) => sort()?,
                         };
-                        output.push(Arc::new(MemorySource::sealed(sealed)));
+                        output.push(MemorySource::sealed(sealed));
                     }
                 }
             }
@@ -355,7 +365,7 @@ impl MemoryTable {
         Ok(sources)
     }
 
-    fn arena_sources(&self, uid: Uid, child: &Child, visible: Sequence, tombstones: &[Tombstone], sources: &mut Vec<SourceRef>) -> Result<()> {
+    fn arena_sources(&self, uid: Uid, child: &Child, visible: Sequence, tombstones: &[Tombstone], sources: &mut Vec<MemorySource>) -> Result<()> {
         // (chunk, row, sequence), oldest first.
         let mut rows: Vec<(usize, usize, Sequence)> = Vec::new();
         let mut link = child.head.load(Ordering::Acquire);
@@ -382,7 +392,7 @@ impl MemoryTable {
                 1 => normalize(batches.swap_remove(0))?,
                 _ => resolve(&batches)?,
             };
-            sources.push(Arc::new(MemorySource::sealed(SealedChunk::new(batch, sequences))));
+            sources.push(MemorySource::sealed(SealedChunk::new(batch, sequences)));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use embudo_types::{ColumnStatistics, DataType, Result};
 
 use super::active::ActiveChunk;
 use crate::resolve::slice_column;
-use crate::rows::{BatchColumn, ColumnBatch, ColumnId, SequenceRange, TimeRange};
+use crate::rows::{BatchColumn, ColumnBatch, ColumnId, SequenceRange, TimeRange, Uid};
 use crate::source::Source;
 use crate::statistics::column_statistics;
 
@@ -67,6 +67,14 @@ impl MemorySource {
         let timestamps = &chunk.batch.timestamps;
         let range = TimeRange::new(timestamps[0], timestamps[timestamps.len() - 1]);
         Self { rows: 0..timestamps.len(), range, sequences: chunk.sequences, body: Body::Sealed(chunk) }
+    }
+
+    /// All rows with all columns.
+    pub(super) fn batch(&self, uid: Uid) -> Result<ColumnBatch> {
+        match &self.body {
+            Body::Active(chunk) => chunk.batch(uid, self.rows.clone()),
+            Body::Sealed(chunk) => Ok(chunk.batch.clone()),
+        }
     }
 
     fn shift(&self, rows: &Range<usize>) -> Range<usize> {

@@ -7,7 +7,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use embudo_types::{DataType, Precision, Value};
 
+use std::io;
+use std::time::Duration;
+
 use super::*;
+use crate::options::{LogOptions, Recovery};
 use crate::rows::{BatchColumn, ColumnBatch};
 use crate::scan::ScanRequest;
 
@@ -45,3 +49,5 @@ fn snapshots_do_not_change() {
     assert_eq!(read(&store.snapshot(), 1, TimeRange::ALL), []);
     assert_eq!(store.figures().memory_rows, 5);
 }
+
+mod model;

@@ -3,6 +3,7 @@
 
 mod memory;
 mod real;
+mod simulated;
 
 use std::fmt::Debug;
 use std::io;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub use memory::MemoryVfs;
 pub use real::{RealVfs, directory_identity};
+pub use simulated::{Fault, SimulatedVfs};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,8 @@ use crate::vfs::{self, OpenMode, Vfs};
 pub(crate) struct Replay {
     /// Last sequence read; 0 if there was none.
     pub(crate) last: Sequence,
+    /// Last sequence that a record says was durable.
+    pub(crate) durable: Sequence,
     /// Records handed over.
     pub(crate) records: u64,
     /// Segments as they are now.
@@ -51,7 +53,7 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
             if what.contains("this program") {
                 return Err(Error::with(embudo_types::code::VERSION_NOT_COMPATIBLE, format!("Version not compatible: {}: {what}", path.display())));
             }
-            if bytes.len() > SEGMENT_HEADER {
+            if find_record(&bytes, SEGMENT_HEADER) < bytes.len() {
                 result.damages.push(Damage { file: path.clone(), offset: 0, bytes: SEGMENT_HEADER as u64, what, torn_tail: false });
             } else {
                 at = bytes.len();
@@ -100,6 +102,7 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
                 }),
             }
             result.last = header.sequence;
+            result.durable = result.durable.max(header.durable);
         }
         let ended = bytes.get(16..24).and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_le_bytes);
         result.segments.push(Segment { path: path.clone(), last: result.last, bytes: bytes.len() as u64, ended });

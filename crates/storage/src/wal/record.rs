@@ -25,7 +25,7 @@ pub(crate) struct Record {
     bytes: Vec<u8>,
     checksum: u32,
     /// Whether the catalogue wants it back.
-    pub(super) has_meta: bool,
+    pub(crate) has_meta: bool,
 }
 
 impl Record {
