@@ -4,6 +4,7 @@
 
 use std::{ops::Range, sync::Arc};
 
+use ::pco::wrapped::ChunkDecompressor;
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, NullArray, StringArray,
     cast::AsArray,
@@ -18,12 +19,12 @@ use embudo_types::{Error, Result, code};
 use crate::{
     MAX_CHUNK_BYTES, PAGE_ROWS, PhysicalType, bitmap,
     bytes::{self, Strings},
-    float, integer,
+    float, integer, pco,
     reader::{Reader, write_signed, write_varint},
 };
 
-/// How a chunk's bytes are to be read. The numbers stand in files; 3 (pco), 4 (zstd) and 5 (dictionary of a whole chunk) are kept
-/// for compaction.
+/// How a chunk's bytes are to be read. The numbers stand in files; 4 (zstd) and 5 (dictionary of a whole chunk) are kept for
+/// compaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Codec {
@@ -31,6 +32,8 @@ pub enum Codec {
     Pages = 1,
     /// First value and step of an integer column without NULL or absent cells.
     Sequence = 2,
+    /// Length of pco's statistics, those, lengths of the pages, the pages: numbers only.
+    Pco = 3,
 }
 
 impl Codec {
@@ -44,6 +47,7 @@ impl Codec {
         match id {
             1 => Ok(Self::Pages),
             2 => Ok(Self::Sequence),
+            3 => Ok(Self::Pco),
             other => Err(Error::with(code::VERSION_NOT_COMPATIBLE, format!("Version not compatible: codec {other} is not known to this version"))),
         }
     }
@@ -128,6 +132,58 @@ pub fn encode(array: &dyn Array, present: Option<&BooleanBuffer>, out: &mut Vec<
         PhysicalType::Utf8 => write_strings(array.as_string::<i32>(), &states, out)?,
     }
     Ok(Codec::Pages)
+}
+
+/// Like [`encode`], but takes its time to make the chunk small: for rewrites.
+pub fn encode_small(array: &dyn Array, present: Option<&BooleanBuffer>, out: &mut Vec<u8>) -> Result<Codec> {
+    let start = out.len();
+    let codec = encode(array, present, out)?;
+    let physical = PhysicalType::of(array.data_type())?;
+    if codec == Codec::Sequence || physical.width() == 0 {
+        return Ok(codec);
+    }
+    let valid = NullBuffer::union(array.logical_nulls().as_ref(), present.map(|present| NullBuffer::new(present.clone())).as_ref());
+    let states = States { valid: valid.as_ref().map(NullBuffer::inner), present };
+    let mut packed = Vec::new();
+    let is_packed = match physical {
+        PhysicalType::Int8 => write_packed::<u8>(array, &states, true, &mut packed)?,
+        PhysicalType::Int16 => write_packed::<u16>(array, &states, true, &mut packed)?,
+        PhysicalType::Int32 => write_packed::<u32>(array, &states, true, &mut packed)?,
+        PhysicalType::Int64 => write_packed::<u64>(array, &states, true, &mut packed)?,
+        PhysicalType::UInt8 => write_packed::<u8>(array, &states, false, &mut packed)?,
+        PhysicalType::UInt16 => write_packed::<u16>(array, &states, false, &mut packed)?,
+        PhysicalType::UInt32 => write_packed::<u32>(array, &states, false, &mut packed)?,
+        PhysicalType::UInt64 => write_packed::<u64>(array, &states, false, &mut packed)?,
+        PhysicalType::Float32 => write_packed::<f32>(array, &states, false, &mut packed)?,
+        PhysicalType::Float64 => write_packed::<f64>(array, &states, false, &mut packed)?,
+        _ => false,
+    };
+    // Own pages unpack several times as fast: what replaces them has to be worth it.
+    if is_packed && packed.len() < (out.len() - start) / 16 * 15 {
+        out.truncate(start);
+        out.append(&mut packed);
+        return Ok(Codec::Pco);
+    }
+    Ok(codec)
+}
+
+/// Appends the column as a chunk of pco pages; false and nothing if it has few values.
+fn write_packed<T: pco::Packed + arrow_buffer::ArrowNativeType>(array: &dyn Array, states: &States<'_>, signed: bool, out: &mut Vec<u8>) -> Result<bool> {
+    let values: ScalarBuffer<T> = words(array);
+    let mut dense: Vec<Vec<T>> = Vec::new();
+    for page in pages(array.len()) {
+        with_values(&values, states.valid, page, |values| dense.push(values.to_vec()));
+    }
+    dense.retain(|page| !page.is_empty());
+    if dense.iter().map(Vec::len).sum::<usize>() < pco::WORTH_PACKING {
+        return Ok(false);
+    }
+    let packed = pco::pack(&dense, signed)?;
+    write_varint(out, packed.statistics.len() as u64);
+    out.extend_from_slice(&packed.statistics);
+    let mut bodies = packed.pages.into_iter();
+    write_pages(array.len(), states, out, |_, out| out.extend(bodies.next().unwrap_or_default()));
+    Ok(true)
 }
 
 /// The values of a fixed-width array seen as words of the same width.
@@ -270,15 +326,22 @@ pub fn decode_rows(codec: u8, data_type: &ArrowType, rows: usize, bytes: &[u8], 
     if wanted.start > wanted.end || wanted.end > rows {
         return Err(Error::internal(format!("rows {wanted:?} of a chunk of {rows}")));
     }
-    if Codec::from_id(codec)? == Codec::Sequence {
+    let codec = Codec::from_id(codec)?;
+    if codec == Codec::Sequence {
         return decode_sequence(data_type, physical, bytes, wanted);
     }
     let mut reader = Reader::new(bytes);
+    let packing = if codec == Codec::Pco {
+        let length = reader.length(reader.remaining())?;
+        Packing::of(physical, reader.take(length)?)?
+    } else {
+        Packing::Own
+    };
     let mut lengths = Vec::new();
     for _ in pages(rows) {
         lengths.push(reader.length(bytes.len())?);
     }
-    let mut decoder = Decoder::new(physical, wanted.len().next_multiple_of(PAGE_ROWS));
+    let mut decoder = Decoder::new(physical, packing, wanted.len().next_multiple_of(PAGE_ROWS));
     let first_page = wanted.start / PAGE_ROWS;
     for (page, length) in pages(rows).zip(lengths) {
         let body = reader.take(length)?;
@@ -320,15 +383,41 @@ enum Values {
     Strings(Strings),
 }
 
+/// How the values of the pages are packed.
+enum Packing {
+    Own,
+    Word16(ChunkDecompressor<u16>),
+    Word32(ChunkDecompressor<u32>),
+    Word64(ChunkDecompressor<u64>),
+    Float32(ChunkDecompressor<f32>),
+    Float64(ChunkDecompressor<f64>),
+}
+
+impl Packing {
+    fn of(physical: PhysicalType, statistics: &[u8]) -> Result<Self> {
+        Ok(match physical {
+            PhysicalType::Int8 | PhysicalType::UInt8 | PhysicalType::Int16 | PhysicalType::UInt16 => Self::Word16(pco::statistics(statistics)?),
+            PhysicalType::Int32 | PhysicalType::UInt32 => Self::Word32(pco::statistics(statistics)?),
+            PhysicalType::Int64 | PhysicalType::UInt64 => Self::Word64(pco::statistics(statistics)?),
+            PhysicalType::Float32 => Self::Float32(pco::statistics(statistics)?),
+            PhysicalType::Float64 => Self::Float64(pco::statistics(statistics)?),
+            other => return Err(Error::corrupt(format!("pco cannot hold {other:?}"))),
+        })
+    }
+}
+
 /// Takes the pages of a chunk.
 struct Decoder {
+    packing: Packing,
+    /// Whether words are signed integers.
+    signed: bool,
     valid: BooleanBufferBuilder,
     present: BooleanBufferBuilder,
     values: Values,
 }
 
 impl Decoder {
-    fn new(physical: PhysicalType, rows: usize) -> Self {
+    fn new(physical: PhysicalType, packing: Packing, rows: usize) -> Self {
         // A chunk of few bytes may claim many rows: what is set aside at once stays small.
         let capacity = rows.min(1 << 16);
         let values = match physical {
@@ -343,7 +432,8 @@ impl Decoder {
             PhysicalType::Decimal128 => Values::Word128(Vec::with_capacity(capacity)),
             PhysicalType::Binary | PhysicalType::Utf8 => Values::Strings(Strings::default()),
         };
-        Self { valid: BooleanBufferBuilder::new(capacity), present: BooleanBufferBuilder::new(capacity), values }
+        let signed = matches!(physical, PhysicalType::Int8 | PhysicalType::Int16 | PhysicalType::Int32 | PhysicalType::Int64);
+        Self { packing, signed, valid: BooleanBufferBuilder::new(capacity), present: BooleanBufferBuilder::new(capacity), values }
     }
 
     fn page(&mut self, reader: &mut Reader<'_>, rows: usize) -> Result<()> {
@@ -354,16 +444,35 @@ impl Decoder {
         // Pages before this one are full, so its bits start with a byte.
         let valid = &self.valid.as_slice()[row / 8..];
         let spread = |index: usize| valid[index / 8] >> (index % 8) & 1 == 1;
+        let (packing, signed) = (&mut self.packing, self.signed);
         match &mut self.values {
             Values::Null if count > 0 => return Err(Error::corrupt("values in a column that has none")),
             Values::Null => {}
             Values::Bits(bits) => read_booleans(reader, rows, count, spread, bits)?,
-            Values::Word8(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Word16(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Word32(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Word64(values) => read_values(rows, count, valid, values, |count, values| integer::decode(reader, count, values))?,
-            Values::Float32(values) => read_values(rows, count, valid, values, |count, values| float::decode(reader, count, values))?,
-            Values::Float64(values) => read_values(rows, count, valid, values, |count, values| float::decode(reader, count, values))?,
+            Values::Word8(values) => read_values(rows, count, valid, values, |count, values| match packing {
+                Packing::Word16(chunk) => pco::page(chunk, reader, count, signed, values),
+                _ => integer::decode(reader, count, values),
+            })?,
+            Values::Word16(values) => read_values(rows, count, valid, values, |count, values| match packing {
+                Packing::Word16(chunk) => pco::page(chunk, reader, count, signed, values),
+                _ => integer::decode(reader, count, values),
+            })?,
+            Values::Word32(values) => read_values(rows, count, valid, values, |count, values| match packing {
+                Packing::Word32(chunk) => pco::page(chunk, reader, count, signed, values),
+                _ => integer::decode(reader, count, values),
+            })?,
+            Values::Word64(values) => read_values(rows, count, valid, values, |count, values| match packing {
+                Packing::Word64(chunk) => pco::page(chunk, reader, count, signed, values),
+                _ => integer::decode(reader, count, values),
+            })?,
+            Values::Float32(values) => read_values(rows, count, valid, values, |count, values| match packing {
+                Packing::Float32(chunk) => pco::page(chunk, reader, count, signed, values),
+                _ => float::decode(reader, count, values),
+            })?,
+            Values::Float64(values) => read_values(rows, count, valid, values, |count, values| match packing {
+                Packing::Float64(chunk) => pco::page(chunk, reader, count, signed, values),
+                _ => float::decode(reader, count, values),
+            })?,
             Values::Word128(values) => read_values(rows, count, valid, values, |count, values| read_decimals(reader, count, values))?,
             Values::Strings(strings) => read_strings(reader, rows, count, spread, strings)?,
         }

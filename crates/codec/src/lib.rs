@@ -11,10 +11,11 @@ mod bytes;
 mod chunk;
 mod float;
 mod integer;
+mod pco;
 mod physical;
 mod reader;
 
-pub use chunk::{Cells, Codec, decode, decode_rows, encode, sequence};
+pub use chunk::{Cells, Codec, decode, decode_rows, encode, encode_small, sequence};
 pub use physical::PhysicalType;
 pub use reader::{Reader, write_signed, write_varint};
 

@@ -49,7 +49,15 @@ fn bits(array: &ArrayRef) -> ArrayRef {
 
 fn check(array: &ArrayRef, present: Option<&BooleanBuffer>) -> usize {
     let mut bytes = Vec::new();
-    let codec = encode(array.as_ref(), present, &mut bytes).unwrap().id();
+    let codec = encode_small(array.as_ref(), present, &mut bytes).unwrap();
+    check_chunk(array, present, codec, &bytes);
+    bytes.clear();
+    let codec = encode(array.as_ref(), present, &mut bytes).unwrap();
+    check_chunk(array, present, codec, &bytes);
+    bytes.len()
+}
+
+fn check_chunk(array: &ArrayRef, present: Option<&BooleanBuffer>, codec: Codec, bytes: &[u8]) {
     let expected = |range: Range<usize>| {
         let data = array.slice(range.start, range.len()).to_data();
         let nulls = NullBuffer::union(data.nulls(), present.map(|present| NullBuffer::new(present.slice(range.start, range.len()))).as_ref());
@@ -61,12 +69,11 @@ fn check(array: &ArrayRef, present: Option<&BooleanBuffer>) -> usize {
         if array.data_type() == &ArrowType::Null && range.len() != length {
             continue;
         }
-        let mut cells = decode_rows(codec, array.data_type(), length, &bytes, range.clone()).unwrap();
+        let mut cells = decode_rows(codec.id(), array.data_type(), length, bytes, range.clone()).unwrap();
         assert_eq!(cells.array.data_type(), array.data_type());
         cells.array = bits(&cells.array);
         assert!(cells.same(&expected(range.clone())), "{} {range:?}\n{cells:?}\n{:?}", array.data_type(), expected(range.clone()));
     }
-    bytes.len()
 }
 
 #[test]
@@ -111,9 +118,9 @@ fn regular_times_are_a_sequence() {
 
 #[test]
 fn an_unknown_codec_is_refused_by_name() {
-    let error = decode(3, &ArrowType::Int32, 1, &[0]).unwrap_err();
+    let error = decode(4, &ArrowType::Int32, 1, &[0]).unwrap_err();
     assert_eq!(error.code(), code::VERSION_NOT_COMPATIBLE);
-    assert!(error.message().contains("codec 3"));
+    assert!(error.message().contains("codec 4"));
 }
 
 #[test]
@@ -140,11 +147,11 @@ proptest! {
     }
 
     #[test]
-    fn damaged_chunks_never_panic(seeds in seeds(), at in any::<prop::sample::Index>(), flip in 1_u8.., kind in any::<prop::sample::Index>(), cut: bool) {
+    fn damaged_chunks_never_panic(seeds in seeds(), at in any::<prop::sample::Index>(), flip in 1_u8.., kind in any::<prop::sample::Index>(), cut: bool, small: bool) {
         let data_type = kind.get(&types()).clone();
         let array = array(&data_type, &seeds);
         let mut bytes = Vec::new();
-        let codec = encode(array.as_ref(), None, &mut bytes).unwrap();
+        let codec = if small { encode_small(array.as_ref(), None, &mut bytes) } else { encode(array.as_ref(), None, &mut bytes) }.unwrap();
         if !bytes.is_empty() {
             let at = at.index(bytes.len());
             bytes[at] ^= flip;
@@ -161,4 +168,20 @@ proptest! {
             let _ = decode(codec, &data_type, rows, &bytes);
         }
     }
+}
+
+#[test]
+fn rewrites_pack_walks_smaller() {
+    let mut seed = 1_u64;
+    let mut value = 50_i64;
+    let walk: ArrayRef = Arc::new(arrow_array::Int64Array::from_iter_values((0..4096).map(|_| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        value = (value + [0, 0, 0, 1, -1, 1, -1, 2, -2, 0][(seed >> 40) as usize % 10]).clamp(0, 100);
+        value
+    })));
+    let (mut fast, mut small) = (Vec::new(), Vec::new());
+    encode(walk.as_ref(), None, &mut fast).unwrap();
+    assert_eq!(encode_small(walk.as_ref(), None, &mut small).unwrap(), Codec::Pco);
+    assert!(small.len() * 10 < fast.len() * 9, "{} against {}", small.len(), fast.len());
+    check(&walk, None);
 }
