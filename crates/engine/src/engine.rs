@@ -1,12 +1,18 @@
-//! An engine: one open directory, or one database in memory, and the sessions on it.
+//! An engine: one open directory, or databases in memory, and the sessions on it.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
-use embudo_catalog::Catalog;
-use embudo_types::{Error, Result, Zone, code};
+use embudo_catalog::{Catalog, CatalogOptions};
+use embudo_storage::vfs::{MemoryVfs, RealVfs, Vfs, directory_identity};
+use embudo_storage::{Clock, Scheduler, SystemClock};
+use embudo_types::{Error, Result, Zone};
+use parking_lot::{Condvar, Mutex};
 
 use crate::Session;
+use crate::activity::Activity;
 
 /// Where an engine keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +32,16 @@ pub struct EngineOptions {
     pub location: Location,
     /// Opens beside a writer, at its last checkpoint, and refuses to write.
     pub read_only: bool,
-    /// Bytes for memory tables, caches and queries; `None` takes a quarter of the machine's.
+    /// Bytes for memory tables, caches and queries; `None` takes 1 GiB.
     pub memory_limit: Option<u64>,
     /// Zone of new sessions.
     pub zone: Zone,
     /// Threads for background work, and for a query; `None` takes one a core.
     pub threads: Option<usize>,
 }
+
+/// Bytes of an engine that was given no limit.
+const DEFAULT_MEMORY: u64 = 1 << 30;
 
 impl EngineOptions {
     /// A private engine in memory.
@@ -46,29 +55,102 @@ impl EngineOptions {
     }
 }
 
+/// What tells engines of the process apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Identity {
+    Memory(String),
+    /// Device and inode; readers beside the writer are engines of their own.
+    Directory(u64, u64, bool),
+}
+
+/// Engines of the process by identity. An entry goes only when its engine has let go of its files.
+static ENGINES: Mutex<Option<HashMap<Identity, Weak<Engine>>>> = Mutex::new(None);
+/// Told when an entry of [`ENGINES`] goes.
+static ENGINE_GONE: Condvar = Condvar::new();
+
 /// An open engine.
 #[derive(Debug)]
 pub struct Engine {
     catalog: Arc<Catalog>,
+    clock: Arc<dyn Clock>,
+    scheduler: Arc<Scheduler>,
+    zone: Zone,
+    identity: Option<Identity>,
+    /// Nanoseconds since 1970 when it was opened.
+    started: i64,
+    next_session: AtomicU32,
+    activity: Arc<Activity>,
+    closed: Mutex<bool>,
 }
 
 impl Engine {
-    /// Opens an engine, or gives the one that the process already has open at that place.
+    /// Opens an engine, or gives the one that the process already has open at that place; then only `location` and `read_only` count.
     pub fn open(options: EngineOptions) -> Result<Arc<Self>> {
-        let _ = options;
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        let identity = match &options.location {
+            Location::Memory => return Self::start(options, None).map(Arc::new),
+            Location::SharedMemory(name) => Identity::Memory(name.clone()),
+            Location::Directory(path) => {
+                let fail = |error| Error::io(format!("opening {}", path.display()), error);
+                if !options.read_only {
+                    RealVfs.create_directories(path).map_err(fail)?;
+                }
+                let (device, inode) = directory_identity(path).map_err(fail)?;
+                Identity::Directory(device, inode, options.read_only)
+            }
+        };
+        let mut engines = ENGINES.lock();
+        while let Some(entry) = engines.get_or_insert_default().get(&identity) {
+            if let Some(engine) = entry.upgrade() {
+                return Ok(engine);
+            }
+            // Its last owner is letting go of the files.
+            ENGINE_GONE.wait(&mut engines);
+        }
+        let engine = Arc::new(Self::start(options, Some(identity.clone()))?);
+        engines.get_or_insert_default().insert(identity, Arc::downgrade(&engine));
+        Ok(engine)
     }
 
-    /// A session of a user, without asking for a password: see [`authenticate`](Self::authenticate).
+    fn start(options: EngineOptions, identity: Option<Identity>) -> Result<Self> {
+        let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let scheduler = Scheduler::new(threads);
+        let (vfs, directory, in_memory): (Arc<dyn Vfs>, PathBuf, bool) = match &options.location {
+            Location::Directory(path) => (Arc::new(RealVfs), path.clone(), false),
+            Location::Memory | Location::SharedMemory(_) => (Arc::new(MemoryVfs::new()), Path::new("/memory").into(), true),
+        };
+        let catalog = Catalog::open(CatalogOptions {
+            vfs,
+            clock: clock.clone(),
+            scheduler: scheduler.clone(),
+            directory,
+            in_memory,
+            read_only: options.read_only,
+            memory_limit: options.memory_limit.unwrap_or(DEFAULT_MEMORY) / 2,
+        })?;
+        Ok(Self {
+            catalog,
+            started: clock.now(),
+            clock,
+            scheduler,
+            zone: options.zone,
+            identity,
+            next_session: AtomicU32::new(1),
+            activity: Arc::default(),
+            closed: Mutex::new(false),
+        })
+    }
+
+    /// A session of a user, without asking for a password: see [`authenticate`](Self::authenticate). 0x0351 where there is no such user.
     pub fn session(self: &Arc<Self>, user: &str) -> Result<Session> {
-        let _ = user;
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        let user = self.catalog.user(user)?;
+        let id = self.next_session.fetch_add(1, Ordering::Relaxed);
+        Ok(Session::new(self.clone(), id, &user.name, self.zone.clone()))
     }
 
-    /// Whether the password is the user's: 0x0357 "Authentication failure" if not or if the user is disabled.
+    /// Whether the password is the user's: 0x0357 "Authentication failure" if not, 0x0315 if the user is disabled.
     pub fn authenticate(&self, user: &str, password: &str) -> Result<()> {
-        let _ = (user, password);
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        self.catalog.authenticate(user, password)
     }
 
     /// Databases and users.
@@ -79,6 +161,42 @@ impl Engine {
     /// Makes everything durable and closes files; later calls of sessions fail. An engine that is dropped without it loses
     /// nothing that was acknowledged.
     pub fn close(&self) -> Result<()> {
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        let mut closed = self.closed.lock();
+        if std::mem::replace(&mut *closed, true) {
+            return Ok(());
+        }
+        let outcome = self.catalog.close();
+        if let Some(identity) = &self.identity {
+            if let Some(engines) = ENGINES.lock().as_mut() {
+                engines.remove(identity);
+            }
+            ENGINE_GONE.notify_all();
+        }
+        outcome
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+        &self.scheduler
+    }
+
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
+    /// Nanoseconds since 1970 when it was opened.
+    pub(crate) fn started(&self) -> i64 {
+        self.started
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "closing an engine");
+        }
     }
 }

@@ -1,9 +1,28 @@
 //! The embedded database: engines over directories or memory, sessions that execute SQL, prepared statements, Arrow in and out.
 //! Everything below is reached through here.
 
+mod activity;
+mod batch_insert;
+mod bind;
+mod cells;
+mod database_ddl;
+mod delete;
+mod describe;
+mod dispatch;
 mod engine;
+mod file;
+mod insert;
+mod insert_select;
+mod pending;
+mod row_set;
 mod session;
+mod show;
+mod show_create;
 mod statement;
+mod system_tables;
+mod table_ddl;
+mod template;
+mod user_ddl;
 
 pub use engine::{Engine, EngineOptions, Location};
 pub use session::Session;

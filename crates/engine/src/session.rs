@@ -3,68 +3,165 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use embudo_catalog::Database;
+use embudo_query::{CancelToken, QueryContext};
+use embudo_sql::ast::ObjectName;
 use embudo_types::{Error, Result, ResultSet, Value, Zone, code};
+use parking_lot::RwLock;
 
-use crate::{Engine, Statement};
+use crate::activity::SessionEntry;
+use crate::system_tables::SystemView;
+use crate::{Engine, Statement, batch_insert, dispatch};
 
-/// A session of one user.
-#[derive(Debug)]
+/// A session of one user. Clones are the same session.
+#[derive(Clone, Debug)]
 pub struct Session {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     engine: Arc<Engine>,
+    id: u32,
+    user: String,
+    state: RwLock<State>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    database: Option<String>,
+    zone: Zone,
+}
+
+/// What one statement runs with, fixed when it starts.
+pub(crate) struct StatementContext<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// Its engine.
+    pub engine: &'a Arc<Engine>,
+    /// Current database.
+    pub database: Option<String>,
+    /// Zone.
+    pub zone: Zone,
+    /// NOW in nanoseconds since 1970.
+    pub now: i64,
+    /// Values of `?`.
+    pub parameters: &'a [Value],
+    /// Stops the statement.
+    pub cancel: CancelToken,
+}
+
+impl StatementContext<'_> {
+    /// The database of a name as written, or the session's: 0x2616 where neither is there.
+    pub fn database_name<'b>(&'b self, written: Option<&'b str>) -> Result<&'b str> {
+        written.or(self.database.as_deref()).ok_or_else(|| Error::new(code::DATABASE_NOT_SPECIFIED))
+    }
+
+    /// The database that a table's name is in.
+    pub fn database_of(&self, name: &ObjectName) -> Result<Arc<Database>> {
+        self.engine.catalog().database(self.database_name(name.database.as_deref())?)
+    }
+
+    /// What a query of this statement runs in.
+    pub fn query_context(&self) -> Arc<QueryContext> {
+        Arc::new(QueryContext {
+            catalog: self.engine.catalog().clone(),
+            system: Arc::new(SystemView::new(self.engine.clone(), self.session.shared.user.clone())),
+            database: self.database.clone(),
+            zone: self.zone.clone(),
+            now: self.now,
+            user: self.session.shared.user.clone(),
+            parameters: self.parameters.into(),
+            cancel: self.cancel.clone(),
+            scheduler: self.engine.scheduler().clone(),
+        })
+    }
 }
 
 impl Session {
+    pub(crate) fn new(engine: Arc<Engine>, id: u32, user: &str, zone: Zone) -> Self {
+        let started = engine.clock().now() / 1_000_000;
+        engine.activity().open_session(id, SessionEntry { user: user.into(), started, last_access: started });
+        Self { shared: Arc::new(Shared { engine, id, user: user.into(), state: RwLock::new(State { database: None, zone }) }) }
+    }
+
     /// Runs one statement; `parameters` are the values of its `?` in order. The result's batches are made while they are taken.
     pub fn execute(&self, sql: &str, parameters: &[Value]) -> Result<ResultSet> {
-        let _ = (sql, parameters);
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        self.run(sql, parameters, |context| dispatch::execute(context, sql))
     }
 
     /// Prepares a statement whose `?` are bound row by row or column by column.
     pub fn statement(&self, sql: &str) -> Result<Statement> {
-        let _ = sql;
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        Statement::prepare(self.clone(), sql)
     }
 
     /// Writes rows that come as Arrow columns named like the target's; each batch is one atomic record. `target` (`[database.]table`) is a
     /// child or normal table, or a supertable: then a column `tbname` names the children, and columns of its tags give those of children that
     /// are made. Columns that are missing stay absent. Returns how many rows were given.
     pub fn insert_batches(&self, target: &str, batches: &mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<u64> {
-        let _ = (target, batches);
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        let result = self.run(target, &[], |context| batch_insert::insert(context, target, batches).map(ResultSet::affected))?;
+        match result.outcome {
+            embudo_types::Outcome::Affected(rows) => Ok(rows),
+            embudo_types::Outcome::Rows(_) => Ok(0),
+        }
     }
 
-    /// Changes the current database, as USE does.
+    /// Runs `work` as a statement that lists show and [`interrupt`](Self::interrupt) ends.
+    pub(crate) fn run(&self, sql: &str, parameters: &[Value], work: impl FnOnce(&StatementContext<'_>) -> Result<ResultSet>) -> Result<ResultSet> {
+        let now = self.shared.engine.clock().now();
+        let (running, cancel) = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000);
+        let State { database, zone } = self.shared.state.read().clone();
+        let context = StatementContext { session: self, engine: &self.shared.engine, database, zone, now, parameters, cancel };
+        work(&context).map(|result| running.follow(result))
+    }
+
+    /// Changes the current database, as USE does: 0x0388 where there is none of that name.
     pub fn use_database(&self, name: &str) -> Result<()> {
-        let _ = name;
-        Err(Error::new(code::OPERATION_NOT_SUPPORTED))
+        if !crate::system_tables::is_system_database(name) {
+            self.shared.engine.catalog().database(name)?;
+        }
+        self.shared.state.write().database = Some(name.into());
+        Ok(())
     }
 
     /// The current database.
     pub fn database(&self) -> Option<String> {
-        None
+        self.shared.state.read().database.clone()
     }
 
     /// Changes the zone that reads literals, aligns windows and labels results.
     pub fn set_zone(&self, zone: Zone) {
-        let _ = zone;
+        self.shared.state.write().zone = zone;
     }
 
     /// The zone.
     pub fn zone(&self) -> Zone {
-        Zone::utc()
+        self.shared.state.read().zone.clone()
     }
 
     /// The user.
     pub fn user(&self) -> &str {
-        ""
+        &self.shared.user
+    }
+
+    /// The number that SHOW CONNECTIONS gives it.
+    pub fn id(&self) -> u32 {
+        self.shared.id
     }
 
     /// Ends what runs in this session now with 0x020F "Query terminated"; later statements run.
-    pub fn interrupt(&self) {}
+    pub fn interrupt(&self) {
+        self.shared.engine.activity().interrupt_session(self.shared.id);
+    }
 
     /// The engine.
     pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
+        &self.shared.engine
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.engine.activity().close_session(self.id);
     }
 }

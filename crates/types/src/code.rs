@@ -225,6 +225,7 @@ codes! {
     TOO_MANY_GROUPS_TIME_WINDOW_IN = 0x070A, "Too many groups/time window in query";
     QUERY_BUFFER_LIMIT_HAS_REACHED = 0x070B, "Query buffer limit has reached";
     ONE_VALID_TIME_RANGE_CONDITION_EXPECTED = 0x070E, "One valid time range condition expected";
+    INVALID_INPUT = 0x070F, "invalid input";
     THE_TIME_PSEUDO_COLUMN_IS_ILLEGALLY = 0x0712, "The time pseudo column is illegally used in the condition of the event window.";
     TASK_CANCELLED = 0x0724, "Task cancelled";
     JSON_NOT_SUPPORT_IN_IN_NOTIN = 0x072C, "Json not support in in/notin operator";

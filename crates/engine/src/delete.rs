@@ -1,0 +1,239 @@
+//! DELETE: a condition that is one closed range of time, and for supertables which children; resolved to uids before it is logged.
+
+use std::sync::Arc;
+
+use arrow_array::BinaryArray;
+use arrow_array::cast::AsArray;
+use embudo_catalog::{Database, Schema, Supertable, Table};
+use embudo_expr::{BindContext, Binder, EmptyScope};
+use embudo_sql::ast::ObjectName;
+use embudo_sql::ast::expr::{BinaryOp, Expr, PseudoColumn};
+use embudo_sql::ast::query::{Query, QueryBody, Select, SelectItem, TableRef};
+use embudo_storage::{Entry, ScanRequest, Snapshot, TimeRange, Uid};
+use embudo_types::{Error, Precision, Result, Value, code, parse_timestamp};
+
+use crate::session::StatementContext;
+use crate::system_tables::is_system_database;
+
+/// Runs a DELETE and gives the number of rows that were visible in its range.
+pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter: Option<&Expr>) -> Result<u64> {
+    if is_system_database(context.database_name(name.database.as_deref())?) {
+        return Err(Error::with(code::IS_NOT_SUPPORTED_IN_SYSTEM_TABLE, "DELETE is not supported in system table query"));
+    }
+    let database = context.database_of(name)?;
+    let table =
+        database.table(&name.name).ok_or_else(|| Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, "Fail to get table info, error: Table does not exist"))?;
+    let schema = table.schema();
+    let mut condition = Condition { range: TimeRange::ALL, tags: None };
+    if let Some(filter) = filter {
+        condition.narrow(context, &database, &table, filter)?;
+        // A supertable's rows go by time; TDengine 3.3 refuses children alone.
+        if condition.tags.is_some() && condition.range == TimeRange::ALL {
+            return Err(Error::new(code::INVALID_INPUT));
+        }
+    }
+    if condition.range.is_empty() {
+        return Ok(0);
+    }
+    let uids = match &table {
+        Table::Super(supertable) => uids_of(context, &database, supertable, condition.tags)?,
+        Table::Child(_) | Table::Normal(_) => vec![table.uid()],
+    };
+    let writing = database.writing();
+    let snapshot = database.store().snapshot();
+    let mut entries = Vec::new();
+    let mut rows = 0;
+    for uid in uids {
+        context.cancel.check()?;
+        let found = count_rows(&snapshot, &schema, uid, condition.range, database.precision())?;
+        if found > 0 {
+            rows += found;
+            entries.push(Entry::Delete { uid, start: condition.range.start, end: condition.range.end });
+        }
+    }
+    if !entries.is_empty() {
+        writing.append(entries)?;
+    }
+    Ok(rows)
+}
+
+/// Visible rows of a table in a range.
+fn count_rows(snapshot: &Snapshot, schema: &Schema, uid: Uid, range: TimeRange, precision: Precision) -> Result<u64> {
+    let key = schema.key().map(|column| (column.id, column.data_type));
+    let request = ScanRequest { uid, key, columns: Vec::new(), range, descending: false, precision };
+    snapshot.scan(&request)?.try_fold(0, |rows, piece| Ok(rows + piece?.rows() as u64))
+}
+
+/// What a WHERE of DELETE says.
+struct Condition {
+    range: TimeRange,
+    /// On tags and `tbname`, joined by AND.
+    tags: Option<Expr>,
+}
+
+fn not_a_range() -> Error {
+    Error::new(code::THE_DELETE_STATEMENT_MUST_ONLY_HAVE)
+}
+
+impl Condition {
+    /// Takes one more part that must hold too.
+    fn narrow(&mut self, context: &StatementContext<'_>, database: &Database, table: &Table, expr: &Expr) -> Result<()> {
+        let schema = table.schema();
+        let tick = |expr: &Expr| constant_tick(context, expr, database.precision());
+        match expr {
+            Expr::Binary { op: BinaryOp::And, left, right } => {
+                self.narrow(context, database, table, left)?;
+                self.narrow(context, database, table, right)?;
+            }
+            Expr::Binary { op, left, right } if is_timestamp(&schema, left) => self.compare(*op, tick(right)?)?,
+            Expr::Binary { op, left, right } if is_timestamp(&schema, right) => self.compare(mirrored(*op), tick(left)?)?,
+            Expr::Between { expr, low, high, negated: false } if is_timestamp(&schema, expr) => {
+                self.range = self.range.intersection(TimeRange::new(tick(low)?, tick(high)?));
+            }
+            _ if matches!(table, Table::Super(_)) && is_on_tags(&schema, expr) => {
+                self.tags = Some(match self.tags.take() {
+                    None => expr.clone(),
+                    Some(before) => Expr::Binary { op: BinaryOp::And, left: Box::new(before), right: Box::new(expr.clone()) },
+                });
+            }
+            _ => return Err(not_a_range()),
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, op: BinaryOp, tick: i64) -> Result<()> {
+        let range = match op {
+            BinaryOp::Equal => TimeRange::new(tick, tick),
+            BinaryOp::Less => TimeRange::new(i64::MIN, tick.saturating_sub(1)),
+            BinaryOp::LessEqual => TimeRange::new(i64::MIN, tick),
+            BinaryOp::Greater => TimeRange::new(tick.saturating_add(1), i64::MAX),
+            BinaryOp::GreaterEqual => TimeRange::new(tick, i64::MAX),
+            _ => return Err(not_a_range()),
+        };
+        self.range = self.range.intersection(range);
+        Ok(())
+    }
+}
+
+/// The comparison with its sides changed.
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Less => BinaryOp::Greater,
+        BinaryOp::LessEqual => BinaryOp::GreaterEqual,
+        BinaryOp::Greater => BinaryOp::Less,
+        BinaryOp::GreaterEqual => BinaryOp::LessEqual,
+        other => other,
+    }
+}
+
+/// The primary timestamp, by its name or as `_rowts`.
+fn is_timestamp(schema: &Schema, expr: &Expr) -> bool {
+    match expr {
+        Expr::Column { name, .. } => schema.columns.first().is_some_and(|column| *column.name == **name),
+        Expr::Pseudo { column: PseudoColumn::RowTimestamp, .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether everything that a condition names is a tag or `tbname`, and it names one.
+fn is_on_tags(schema: &Schema, expr: &Expr) -> bool {
+    let mut names = 0;
+    let mut is_on_tags = true;
+    visit(expr, &mut |part| match part {
+        Expr::Column { name, .. } => {
+            names += 1;
+            is_on_tags &= schema.tag(name).is_some();
+        }
+        Expr::Pseudo { column, .. } => {
+            names += 1;
+            is_on_tags &= *column == PseudoColumn::TableName;
+        }
+        _ => {}
+    });
+    is_on_tags && names > 0
+}
+
+/// Every node of an expression.
+fn visit(expr: &Expr, seen: &mut impl FnMut(&Expr)) {
+    seen(expr);
+    match expr {
+        Expr::Literal(_) | Expr::Column { .. } | Expr::Pseudo { .. } | Expr::Star { .. } | Expr::Parameter(_) => {}
+        Expr::Negate(inner) | Expr::Not(inner) => visit(inner, seen),
+        Expr::Binary { left, right, .. } => [left, right].into_iter().for_each(|part| visit(part, seen)),
+        Expr::JsonGet { json, .. } | Expr::Contains { json, .. } => visit(json, seen),
+        Expr::Like { expr, pattern, .. } | Expr::Match { expr, pattern, .. } => [expr, pattern].into_iter().for_each(|part| visit(part, seen)),
+        Expr::Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|part| visit(part, seen)),
+        Expr::InList { expr, list, .. } => {
+            visit(expr, seen);
+            list.iter().for_each(|part| visit(part, seen));
+        }
+        Expr::IsNull { expr, .. } | Expr::Cast { expr, .. } => visit(expr, seen),
+        Expr::Case { operand, branches, otherwise } => {
+            operand.iter().chain(otherwise).for_each(|part| visit(part, seen));
+            branches.iter().flat_map(|(when, then)| [when, then]).for_each(|part| visit(part, seen));
+        }
+        Expr::Function { arguments, .. } => arguments.iter().for_each(|part| visit(part, seen)),
+    }
+}
+
+/// A constant as ticks: a time text, an integer, NOW and arithmetic with durations. 0x0127 where it is no time.
+pub(crate) fn constant_tick(context: &StatementContext<'_>, expr: &Expr, precision: Precision) -> Result<i64> {
+    let bind = bind_context(context, precision);
+    let scope = EmptyScope;
+    let bound = Binder::new(&bind, &scope).bind(expr).map_err(|_| not_a_range())?;
+    let no_time = || Error::new(code::INVALID_TIMESTAMP_FORMAT);
+    match bound.constant().ok_or_else(not_a_range)? {
+        Value::Timestamp(tick) => Ok(bound.precision().convert(tick, precision)),
+        Value::Varchar(text) => parse_timestamp(&text, precision, &context.zone).ok_or_else(no_time),
+        Value::NChar(text) => parse_timestamp(text.as_bytes(), precision, &context.zone).ok_or_else(no_time),
+        Value::TinyInt(value) => Ok(i64::from(value)),
+        Value::SmallInt(value) => Ok(i64::from(value)),
+        Value::Int(value) => Ok(i64::from(value)),
+        Value::BigInt(value) => Ok(value),
+        Value::UTinyInt(value) => Ok(i64::from(value)),
+        Value::USmallInt(value) => Ok(i64::from(value)),
+        Value::UInt(value) => Ok(i64::from(value)),
+        Value::UBigInt(value) => i64::try_from(value).map_err(|_| no_time()),
+        Value::Double(value) => Ok(value as i64),
+        _ => Err(no_time()),
+    }
+}
+
+/// What constants of this statement are bound with.
+pub(crate) fn bind_context(context: &StatementContext<'_>, precision: Precision) -> BindContext {
+    BindContext {
+        zone: context.zone.clone(),
+        now: context.now,
+        precision,
+        parameters: context.parameters.into(),
+        user: context.session.user().into(),
+        database: context.database.clone(),
+    }
+}
+
+/// The children that a condition on tags leaves: those of `SELECT TAGS tbname FROM supertable WHERE condition`.
+fn uids_of(context: &StatementContext<'_>, database: &Arc<Database>, supertable: &Arc<Supertable>, condition: Option<Expr>) -> Result<Vec<Uid>> {
+    let children = supertable.children();
+    let Some(condition) = condition else { return Ok(children.slots().iter().map(|slot| children.uid(slot)).collect()) };
+    let select = Select {
+        tags_only: true,
+        items: vec![SelectItem {
+            expr: Expr::Pseudo { table: None, column: PseudoColumn::TableName, text: "tbname".into() },
+            alias: None,
+            text: "tbname".into(),
+        }],
+        from: Some(TableRef::Table { database: Some(database.name.to_string()), name: supertable.name.to_string(), alias: None }),
+        filter: Some(condition),
+        ..Select::default()
+    };
+    let query = Query { body: QueryBody::Select(Box::new(select)), order_by: Vec::new(), slimit: None, limit: None };
+    let mut uids = Vec::new();
+    for batch in embudo_query::execute(&query, &context.query_context())?.collect()? {
+        let names: &BinaryArray = batch.column(0).as_binary();
+        for name in names.iter().flatten() {
+            let slot = std::str::from_utf8(name).ok().and_then(|name| children.slot_of(name));
+            uids.extend(slot.map(|slot| children.uid(slot)));
+        }
+    }
+    Ok(uids)
+}

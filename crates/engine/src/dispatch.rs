@@ -1,0 +1,142 @@
+//! One statement to what carries it out.
+
+use std::sync::Arc;
+
+use embudo_sql::ast::Statement;
+use embudo_sql::ast::administration::{AlterUser, ClusterStatement, Kill};
+use embudo_storage::TimeRange;
+use embudo_types::{Error, Result, ResultSet, code};
+
+use crate::session::StatementContext;
+use crate::system_tables::is_system_database;
+use crate::{database_ddl, delete, describe, insert, show, table_ddl, user_ddl};
+
+/// Runs one statement of a session.
+pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<ResultSet> {
+    if embudo_sql::insert::is_insert(sql) {
+        return insert::execute(context, sql).map(ResultSet::affected);
+    }
+    let statement = embudo_sql::parse(sql)?;
+    execute_parsed(context, &statement)
+}
+
+/// Runs a statement that is not INSERT … VALUES.
+pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Statement) -> Result<ResultSet> {
+    match statement {
+        Statement::Query(query) => embudo_query::execute(query, &context.query_context()),
+        Statement::InsertSelect(insert) => crate::insert_select::execute(context, insert).map(ResultSet::affected),
+        Statement::Delete { table, filter } => delete::execute(context, table, filter.as_ref()).map(ResultSet::affected),
+        Statement::Explain(explain) => match &explain.statement {
+            Statement::Query(query) => embudo_query::explain(query, &context.query_context(), explain.analyze, explain.verbose.unwrap_or(false)),
+            Statement::InsertSelect(insert) => {
+                embudo_query::explain(&insert.query, &context.query_context(), explain.analyze, explain.verbose.unwrap_or(false))
+            }
+            _ => Err(unsupported()),
+        },
+        Statement::Describe(table) => describe::execute(context, table),
+        Statement::Show(show) => show::execute(context, show),
+        Statement::UseDatabase(name) => done(context.session.use_database(name)),
+        Statement::CreateDatabase { name, if_not_exists, options } => done(database_ddl::create(context, name, *if_not_exists, options)),
+        Statement::AlterDatabase { name, options } => done(database_ddl::alter(context, name, options)),
+        Statement::DropDatabase { name, if_exists } => done(database_ddl::drop_database(context, name, *if_exists)),
+        Statement::FlushDatabase(name) => done(context.engine.catalog().database(name).and_then(|database| database.store().flush())),
+        Statement::TrimDatabase { name, .. } => done(context.engine.catalog().database(name).map(drop)),
+        Statement::CompactDatabase { name, start, end } => compact(context, name, start.as_ref(), end.as_ref()),
+        Statement::CreateTable(create) => done(table_ddl::create_table(context, create)),
+        Statement::CreateChildTables(children) => done(table_ddl::create_children(context, children)),
+        Statement::DropTables(tables) => done(table_ddl::drop_tables(context, tables)),
+        Statement::DropSupertable(table) => done(table_ddl::drop_supertable(context, table)),
+        Statement::AlterTable(alter) => done(table_ddl::alter_table(context, alter)),
+        Statement::CreateIndex(index) => done(table_ddl::create_index(context, index)),
+        Statement::DropIndex { name, if_exists } => done(table_ddl::drop_index(context, name, *if_exists)),
+        Statement::CreateUser(user) => done(user_ddl::create(context, user)),
+        Statement::AlterUser { name, change } => done(alter_user(context, name, change)),
+        Statement::DropUser(name) => done(user_ddl::require_root(context).and_then(|()| context.engine.catalog().drop_user(name))),
+        Statement::Kill(kill) => done(kill_activity(context, kill)),
+        Statement::ResetQueryCache => done(Ok(())),
+        Statement::Cluster(ClusterStatement::AlterLocal { .. }) => done(Ok(())),
+        Statement::DropTopic { if_exists, .. } => done(missing(*if_exists, code::TOPIC_NOT_EXIST)),
+        Statement::DropStream(stream) | Statement::PauseStream(stream) => done(missing(stream.if_exists, code::STREAM_NOT_EXIST)),
+        Statement::ResumeStream(stream) => done(missing(stream.if_exists, code::STREAM_NOT_EXIST)),
+        Statement::DropFunction { if_exists, .. } => done(missing(*if_exists, code::FUNC_NOT_EXISTS)),
+        Statement::DropTsma { if_exists, .. } => done(missing(*if_exists, code::SMA_NOT_EXIST)),
+        Statement::MigrateDatabase(_)
+        | Statement::CreateSmaIndex(_)
+        | Statement::CreateTsma(_)
+        | Statement::CreateView { .. }
+        | Statement::DropView { .. }
+        | Statement::Grant(_)
+        | Statement::Revoke(_)
+        | Statement::CreateFunction(_)
+        | Statement::CreateTopic { .. }
+        | Statement::DropConsumerGroup { .. }
+        | Statement::CreateStream(_)
+        | Statement::Cluster(_) => Err(unsupported()),
+    }
+}
+
+/// 0x0100 "Operation not supported".
+pub(crate) fn unsupported() -> Error {
+    Error::new(code::OPERATION_NOT_SUPPORTED)
+}
+
+/// The result of a statement that only does something.
+fn done(outcome: Result<()>) -> Result<ResultSet> {
+    outcome.map(|()| ResultSet::affected(0))
+}
+
+/// DROP of a thing of a kind that there is none of.
+fn missing(if_exists: bool, code: code::Code) -> Result<()> {
+    if if_exists { Ok(()) } else { Err(Error::new(code)) }
+}
+
+/// COMPACT DATABASE: one row of result, id and reason.
+fn compact(
+    context: &StatementContext<'_>,
+    name: &str,
+    start: Option<&embudo_sql::ast::expr::Expr>,
+    end: Option<&embudo_sql::ast::expr::Expr>,
+) -> Result<ResultSet> {
+    if is_system_database(name) {
+        return Err(unsupported());
+    }
+    let database = context.engine.catalog().database(name)?;
+    let tick = |expr: &embudo_sql::ast::expr::Expr| delete::constant_tick(context, expr, database.precision());
+    let range =
+        TimeRange { start: start.map(tick).transpose()?.unwrap_or(TimeRange::ALL.start), end: end.map(tick).transpose()?.unwrap_or(TimeRange::ALL.end) };
+    database.store().flush()?;
+    database.store().compact(range)?;
+    let mut rows = crate::row_set::RowSet::new(&[
+        ("result", embudo_types::DataType::Varchar(64)),
+        ("id", embudo_types::DataType::Int),
+        ("reason", embudo_types::DataType::Varchar(128)),
+    ]);
+    rows.push(vec![crate::row_set::text("accepted"), embudo_types::Value::Int(1), crate::row_set::text("success")]);
+    rows.finish()
+}
+
+fn alter_user(context: &StatementContext<'_>, name: &str, change: &AlterUser) -> Result<()> {
+    user_ddl::alter(context, name, change)
+}
+
+/// KILL: statements and sessions of this engine; there are no transactions and no background compactions to end.
+fn kill_activity(context: &StatementContext<'_>, kill: &Kill) -> Result<()> {
+    let activity = Arc::clone(context.engine.activity());
+    match kill {
+        Kill::Connection(id) => {
+            let found = u32::try_from(*id).is_ok_and(|id| activity.interrupt_session(id));
+            if found { Ok(()) } else { Err(Error::new(code::INVALID_CONNECTION_ID)) }
+        }
+        Kill::Query(text) => {
+            let parts = text.split_once(':').and_then(|(session, statement)| Some((hex(session)?, hex(statement)?)));
+            let found = parts.is_some_and(|(session, statement)| activity.interrupt_statement(session as u32, statement));
+            if found { Ok(()) } else { Err(Error::new(code::INVALID_QUERY_ID)) }
+        }
+        Kill::Transaction(_) => Err(Error::new(code::TRANSACTION_NOT_EXISTS)),
+        Kill::Compact(_) => Err(Error::new(code::INVALID_PARAMETERS)),
+    }
+}
+
+fn hex(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+}

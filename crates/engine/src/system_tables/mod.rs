@@ -1,0 +1,79 @@
+//! `information_schema` and `performance_schema`: tables whose rows are made when a query asks.
+
+mod columns;
+mod nodes;
+mod tables;
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use embudo_query::SystemTables;
+use embudo_types::{Error, Result, Value, code};
+
+pub(crate) use columns::{INFORMATION, PERFORMANCE, SystemTable, find};
+pub(crate) use nodes::variables;
+pub(crate) use tables::tag_text;
+
+use crate::Engine;
+use crate::row_set::RowSet;
+
+/// Whether a database is one of the two that only show.
+pub(crate) fn is_system_database(name: &str) -> bool {
+    name == INFORMATION || name == PERFORMANCE
+}
+
+/// The system tables as a user sees them.
+#[derive(Debug)]
+pub(crate) struct SystemView {
+    engine: Arc<Engine>,
+    user: String,
+}
+
+impl SystemView {
+    pub fn new(engine: Arc<Engine>, user: String) -> Self {
+        Self { engine, user }
+    }
+
+    /// All rows of a table: 0x2644 where the user may not see it.
+    pub fn rows(&self, table: &SystemTable) -> Result<RowSet> {
+        if table.hidden && self.engine.catalog().user(&self.user).is_ok_and(|user| user.sysinfo == 0) {
+            return Err(Error::new(code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT));
+        }
+        let mut rows = RowSet::new(table.columns);
+        self.fill(table.name, &mut |row| rows.push(row));
+        Ok(rows)
+    }
+
+    /// Makes the rows of a table; those of what Embudo does not have stay empty.
+    fn fill(&self, name: &str, push: &mut dyn FnMut(Vec<Value>)) {
+        let engine = &*self.engine;
+        match name {
+            "ins_databases" => tables::databases(engine, push),
+            "ins_indexes" => tables::indexes(engine, push),
+            "ins_stables" => tables::supertables(engine, push),
+            "ins_tables" => tables::tables(engine, push),
+            "ins_tags" => tables::tags(engine, push),
+            "ins_columns" => tables::columns(engine, push),
+            "ins_users" => nodes::users(engine, push),
+            "ins_user_privileges" => nodes::privileges(engine, push),
+            "ins_dnodes" => nodes::dnodes(engine, push),
+            "ins_mnodes" => nodes::mnodes(engine, push),
+            "ins_cluster" => nodes::cluster(engine, push),
+            "ins_grants" => nodes::grants(push),
+            "ins_vgroups" => nodes::vgroups(engine, push),
+            "ins_vnodes" => nodes::vnodes(engine, push),
+            "ins_configs" => variables().into_iter().for_each(|(name, value, _)| push(nodes::texts(&[name, &value]))),
+            "ins_dnode_variables" => nodes::dnode_variables(push),
+            "perf_connections" => nodes::connections(engine, push),
+            "perf_queries" => nodes::queries(engine, push),
+            "perf_apps" => nodes::apps(engine, push),
+            _ => {}
+        }
+    }
+}
+
+impl SystemTables for SystemView {
+    fn table(&self, database: &str, name: &str) -> Result<Option<RecordBatch>> {
+        find(database, name).map(|table| self.rows(table)?.batch()).transpose()
+    }
+}
