@@ -1,0 +1,166 @@
+"""The dialects: one per way to connect, all with the same SQL and reflection."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from sqlalchemy import pool
+from sqlalchemy.engine import default, url
+from sqlalchemy.schema import Column, Table
+
+from embudo.sqlalchemy.compilers import TaosCompiler, TaosDDLCompiler, TaosIdentifierPreparer
+from embudo.sqlalchemy.reflection import Reflection
+from embudo.sqlalchemy.types import TaosTypeCompiler, resolve_type
+
+__all__ = ["BaseDialect", "EmbudoDialect", "TaosDialect", "TaosRestDialect"]
+
+
+def _json(value: Any) -> Any:
+    """JSON that may come parsed or as text."""
+    if not isinstance(value, str):
+        return value
+    import json
+
+    return json.loads(value)
+
+
+class BaseDialect(Reflection, default.DefaultDialect):
+    """What the dialects share."""
+
+    default_paramstyle = "qmark"
+    supports_statement_cache = True
+    supports_native_boolean = True
+    supports_native_decimal = True
+    supports_alter = False
+    supports_comments = False
+    supports_default_values = False
+    supports_empty_insert = False
+    supports_sane_rowcount = True
+    supports_sane_multi_rowcount = False
+    supports_schemas = True
+    supports_sequences = False
+    supports_multivalues_insert = True
+    postfetch_lastrowid = False
+    implicit_returning = True
+    insert_returning = False
+    max_identifier_length = 192
+
+    statement_compiler = TaosCompiler
+    ddl_compiler = TaosDDLCompiler
+    type_compiler_cls = TaosTypeCompiler
+    preparer = TaosIdentifierPreparer
+
+    _json_deserializer = staticmethod(_json)
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """TDengine has no transactions."""
+
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        """Whether the connection answers."""
+        cursor = dbapi_connection.cursor()
+        cursor.execute("SELECT SERVER_VERSION()")
+        cursor.close()
+        return True
+
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        """Whether the server is gone."""
+        return (getattr(e, "errno", 0) & 0xFFFF) in (0x000B, 0x0015, 0x0018, 0x020B, 0x0213, 0x0215)
+
+    def _resolve_type(self, type_: str) -> Any:
+        """The class of a type's name."""
+        return type(resolve_type(type_))
+
+
+class EmbudoDialect(BaseDialect):
+    """``embudo:///directory``, ``embudo:////absolute/directory``, ``embudo://`` (in memory, shared by the engine's connections).
+
+    Keys of the query are options of :func:`embudo.connect`, such as ``?database=power&timezone=UTC``.
+    """
+
+    name = "embudo"
+    driver = "embudo"
+
+    _memories = itertools.count()
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """The typed API."""
+        import embudo
+
+        return embudo
+
+    def create_connect_args(self, url: url.URL) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments of :func:`embudo.connect`."""
+        options: dict[str, Any] = dict(url.query)
+        place = url.database or ""
+        if place in ("", ":memory:"):
+            # A pool opens several connections; they are to see the same tables.
+            return [f":memory:sqlalchemy-{next(self._memories)}"], options
+        encoded = place.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+        return [f"embudo:///{encoded}"], options
+
+    @classmethod
+    def get_pool_class(cls, url: url.URL) -> type[pool.Pool]:
+        """Connections are cheap; one stays open so that a database in memory lives as long as its engine."""
+        return pool.QueuePool
+
+
+class TaosRestDialect(BaseDialect):
+    """``taosrest://user:password@host:6041/database``; ``?token=``, ``?timezone=`` and ``?timeout=`` as for ``taosrest.connect``."""
+
+    name = "taosrest"
+    driver = "taosrest"
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """``taosrest``, with PEP 249's names."""
+        from embudo.compat import taosrest
+        from embudo.sqlalchemy.restapi import RestApi
+
+        return RestApi(taosrest)
+
+    def create_connect_args(self, url: url.URL) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments of ``taosrest.connect``."""
+        arguments: dict[str, Any] = dict(url.query)
+        scheme = "https" if arguments.pop("ssl", "") in ("1", "true") else "http"
+        host = url.host or "localhost"
+        arguments["url"] = f"{scheme}://{f'[{host}]' if ':' in host else host}:{url.port or 6041}"
+        for name, value in (("user", url.username), ("password", url.password), ("database", url.database)):
+            if value:
+                arguments[name] = value
+        if "timeout" in arguments:
+            arguments["timeout"] = float(arguments["timeout"])
+        return [], arguments
+
+
+class TaosDialect(BaseDialect):
+    """``taos://user:password@host:6030/database``: what ``taos.connect`` does, with ``EMBUDO_DSN`` or ``?transport=rest``."""
+
+    name = "taos"
+    driver = "taos"
+    construct_arguments = [  # noqa: RUF012 (SQLAlchemy's name)
+        (Table, {"supertable": False, "using": None, "tags": None}),
+        (Column, {"tag": False}),
+    ]
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """``taos``."""
+        from embudo.compat import taos
+
+        return taos
+
+    def create_connect_args(self, url: url.URL) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments of ``taos.connect``."""
+        arguments: dict[str, Any] = dict(url.query)
+        for name, value in (
+            ("host", url.host),
+            ("port", url.port),
+            ("user", url.username),
+            ("password", url.password),
+            ("database", url.database),
+        ):
+            if value:
+                arguments[name] = value
+        return [], arguments
