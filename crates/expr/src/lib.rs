@@ -13,6 +13,7 @@ pub mod functions;
 mod json;
 mod json_kernel;
 mod logic;
+mod number_format;
 mod pattern;
 mod scope;
 pub mod series;

@@ -11,13 +11,22 @@ use embudo_types::{ColumnStatistics, DataType, Error, Precision, Result, Value};
 use crate::functions::{invalid_number, invalid_type};
 use crate::{Binder, BoundExpr};
 
+mod cells;
 mod companions;
 mod count;
+mod distinct;
 mod extreme;
+mod histogram;
+mod join;
 mod numbers;
+mod percentile;
 mod position;
 mod ranking;
+mod regression;
+mod rows;
+mod sketch;
 mod sum;
+mod timeline;
 
 /// Consecutive rows `start..end` of a chunk that belong to one group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,4 +289,17 @@ pub fn bind(binder: &Binder<'_>, function: &'static Function, arguments: &[Expr]
 }
 
 /// Every family's table.
-const FAMILIES: &[&[Function]] = &[count::FUNCTIONS, sum::FUNCTIONS, extreme::FUNCTIONS, position::FUNCTIONS, ranking::FUNCTIONS];
+const FAMILIES: &[&[Function]] = &[
+    count::FUNCTIONS,
+    sum::FUNCTIONS,
+    extreme::FUNCTIONS,
+    position::FUNCTIONS,
+    ranking::FUNCTIONS,
+    distinct::FUNCTIONS,
+    percentile::FUNCTIONS,
+    regression::FUNCTIONS,
+    histogram::FUNCTIONS,
+    timeline::FUNCTIONS,
+    rows::FUNCTIONS,
+    join::FUNCTIONS,
+];

@@ -34,8 +34,6 @@ pub(super) use with_number_type;
 pub(super) trait Number: Copy + PartialOrd + Default + Send + Sync + 'static {
     /// As a double.
     fn double(self) -> f64;
-    /// As a value of its type.
-    fn value(self) -> embudo_types::Value;
     /// The cell of a value of its type.
     fn of(value: &embudo_types::Value) -> Option<Self>;
     /// Sum of a slice, exact of integers.
@@ -119,9 +117,6 @@ macro_rules! narrow_number {
             fn double(self) -> f64 {
                 f64::from(self)
             }
-            fn value(self) -> embudo_types::Value {
-                embudo_types::Value::$variant(self)
-            }
             fn of(value: &embudo_types::Value) -> Option<Self> {
                 if let embudo_types::Value::$variant(value) = value { Some(*value) } else { None }
             }
@@ -143,9 +138,6 @@ impl Number for i64 {
     fn double(self) -> f64 {
         self as f64
     }
-    fn value(self) -> embudo_types::Value {
-        embudo_types::Value::BigInt(self)
-    }
     fn of(value: &embudo_types::Value) -> Option<Self> {
         if let embudo_types::Value::BigInt(value) = value { Some(*value) } else { None }
     }
@@ -158,9 +150,6 @@ impl Number for i64 {
 impl Number for u64 {
     fn double(self) -> f64 {
         self as f64
-    }
-    fn value(self) -> embudo_types::Value {
-        embudo_types::Value::UBigInt(self)
     }
     fn of(value: &embudo_types::Value) -> Option<Self> {
         if let embudo_types::Value::UBigInt(value) = value { Some(*value) } else { None }
@@ -175,9 +164,6 @@ macro_rules! float_number {
         impl Number for $native {
             fn double(self) -> f64 {
                 self.into()
-            }
-            fn value(self) -> embudo_types::Value {
-                embudo_types::Value::$variant(self)
             }
             fn of(value: &embudo_types::Value) -> Option<Self> {
                 if let embudo_types::Value::$variant(value) = value { Some(*value) } else { None }

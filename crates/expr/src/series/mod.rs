@@ -4,9 +4,15 @@
 use arrow_array::ArrayRef;
 use arrow_buffer::BooleanBuffer;
 use embudo_sql::ast::expr::Expr;
-use embudo_types::{DataType, Precision, Result, Value};
+use embudo_types::{DataType, Error, Precision, Result, Value, code};
 
+use crate::functions::{invalid_type, invalid_value};
 use crate::{Binder, BoundExpr};
+
+mod change;
+mod running;
+mod shift;
+mod state;
 
 /// A chunk of one partition's rows in time order.
 #[derive(Clone, Copy)]
@@ -84,7 +90,12 @@ pub struct Function {
 
 /// The series function of a lower-case name.
 pub fn lookup(name: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| function.name == name)
+    FAMILIES.iter().copied().flatten().find(|function| function.name == name)
+}
+
+/// Every series function.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FAMILIES.iter().copied().flatten()
 }
 
 /// Binds a call of `function` with its arguments as written.
@@ -92,5 +103,59 @@ pub fn bind(binder: &Binder<'_>, function: &'static Function, arguments: &[Expr]
     (function.bind)(function, binder, arguments)
 }
 
-/// The table of series functions.
-const FUNCTIONS: &[Function] = &[];
+/// Every family's table.
+const FAMILIES: &[&[Function]] = &[change::FUNCTIONS, running::FUNCTIONS, state::FUNCTIONS, shift::FUNCTIONS];
+
+impl Function {
+    /// A call bound without constants.
+    fn bound(&'static self, argument: BoundExpr, data_type: DataType) -> BoundSeries {
+        let precision = argument.precision();
+        BoundSeries { function: self, arguments: vec![argument], constants: Vec::new(), data_type, precision }
+    }
+
+    /// A number as argument; NULL is a BIGINT without a value, a DECIMAL is computed as DOUBLE.
+    fn number(&self, binder: &Binder<'_>, argument: &Expr) -> Result<BoundExpr> {
+        let argument = binder.bind(argument)?;
+        match argument.data_type() {
+            DataType::Null => binder.to_type(argument, DataType::BigInt),
+            DataType::Decimal(..) => binder.to_type(argument, DataType::Double),
+            data_type if data_type.is_numeric() => Ok(argument),
+            _ => Err(invalid_type(self.name)),
+        }
+    }
+
+    /// A constant parameter.
+    fn constant(&self, binder: &Binder<'_>, parameter: &Expr) -> Result<Value> {
+        binder.bind(parameter)?.constant().ok_or_else(|| invalid_type(self.name))
+    }
+
+    /// A constant integer within bounds.
+    fn constant_integer(&self, binder: &Binder<'_>, parameter: &Expr, bounds: std::ops::RangeInclusive<i64>) -> Result<i64> {
+        match self.constant(binder, parameter)? {
+            Value::BigInt(value) if bounds.contains(&value) => Ok(value),
+            Value::BigInt(_) => Err(invalid_value(self.name)),
+            _ => Err(invalid_type(self.name)),
+        }
+    }
+}
+
+/// The type that sums and differences of a type have: BIGINT, BIGINT UNSIGNED or DOUBLE.
+fn widened(data_type: DataType) -> DataType {
+    match data_type {
+        DataType::Float | DataType::Double => DataType::Double,
+        unsigned if unsigned.is_unsigned() => DataType::UBigInt,
+        _ => DataType::BigInt,
+    }
+}
+
+/// Refuses two rows of one time.
+#[derive(Default)]
+struct Clock(Option<i64>);
+
+impl Clock {
+    fn check(&mut self, timestamps: &[i64]) -> Result<()> {
+        let repeated = timestamps.windows(2).any(|pair| pair[0] == pair[1]) || (self.0.is_some() && self.0 == timestamps.first().copied());
+        self.0 = timestamps.last().copied().or(self.0);
+        if repeated { Err(Error::new(code::DUPLICATE_TIMESTAMPS_NOT_ALLOWED_IN_FUNCTION)) } else { Ok(()) }
+    }
+}
