@@ -3,6 +3,7 @@
 //! `docs/format.md` gives the bytes. [`BlockFileWriter`] streams with bounded memory; [`BlockFile`] gives each table's blocks as
 //! [`Source`](crate::Source)s for the merge. Which files there are, and when they are written, is the store's.
 
+mod contents;
 mod index_page;
 mod layout;
 mod reader;
@@ -13,12 +14,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use contents::{Contents, Rows};
 pub(crate) use index_page::IndexPage;
 pub use reader::{BlockFile, FileDamage};
 pub(crate) use statistics::{StatisticsSection, label, statistics_of};
 pub use writer::BlockFileWriter;
 
-use crate::rows::{SequenceRange, TimeRange};
+use crate::rows::{SequenceRange, TIMESTAMP_COLUMN, TimeRange};
 
 /// Most rows of a block.
 pub const BLOCK_ROWS: usize = 4096;
@@ -48,4 +50,6 @@ pub struct BlockFileSummary {
     pub range: TimeRange,
     /// Lowest and highest sequence.
     pub sequences: SequenceRange,
+    /// Whether its chunks were made small rather than fast.
+    pub is_packed: bool,
 }

@@ -17,6 +17,8 @@ const END_MAGIC: &[u8; 4] = b"EMBF";
 const VERSION: u16 = 1;
 /// Required features that this version knows: none so far.
 const KNOWN_FEATURES: u64 = 0;
+/// Optional feature: chunks were made small rather than fast.
+const PACKED: u64 = 1;
 
 /// Appends an array: codec, length, chunk.
 pub(crate) fn write_array(array: &dyn Array, out: &mut Vec<u8>) -> Result<()> {
@@ -58,7 +60,7 @@ number_arrays!(write_u32s, read_u32s, u32, UInt32Array, ArrowType::UInt32);
 number_arrays!(write_i64s, read_i64s, i64, Int64Array, ArrowType::Int64);
 
 /// The first bytes of a file.
-pub(crate) fn header(precision: Precision) -> [u8; HEADER_BYTES] {
+pub(crate) fn header(precision: Precision, is_packed: bool) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(MAGIC);
     header[8..10].copy_from_slice(&VERSION.to_le_bytes());
@@ -67,13 +69,14 @@ pub(crate) fn header(precision: Precision) -> [u8; HEADER_BYTES] {
         Precision::Micro => 1,
         Precision::Nano => 2,
     };
+    header[24..32].copy_from_slice(&if is_packed { PACKED } else { 0 }.to_le_bytes());
     let checksum = checksum(&header[..60]);
     header[60..].copy_from_slice(&checksum.to_le_bytes());
     header
 }
 
-/// Checks the first bytes of a file and gives its precision.
-pub(crate) fn read_header(bytes: &[u8; HEADER_BYTES]) -> Result<Precision> {
+/// Checks the first bytes of a file; gives its precision and whether it is packed.
+pub(crate) fn read_header(bytes: &[u8; HEADER_BYTES]) -> Result<(Precision, bool)> {
     let mut reader = Reader::new(bytes);
     if reader.array::<8>()? != *MAGIC {
         return Err(Error::corrupt("not a block file"));
@@ -96,7 +99,7 @@ pub(crate) fn read_header(bytes: &[u8; HEADER_BYTES]) -> Result<Precision> {
     if unknown != 0 {
         return Err(refused(&format!("required features {unknown:#x}")));
     }
-    Ok(precision)
+    Ok((precision, reader.u64()? & PACKED != 0))
 }
 
 fn refused(what: &str) -> Error {

@@ -79,7 +79,7 @@ impl BlockFile {
         }
         let mut header = [0; HEADER_BYTES];
         file.read_exact_at(&mut header, 0).map_err(io)?;
-        let precision = read_header(&header).map_err(at(0))?;
+        let (precision, is_packed) = read_header(&header).map_err(at(0))?;
         let end = bytes - TRAILER_BYTES as u64;
         let mut trailer = [0; TRAILER_BYTES];
         file.read_exact_at(&mut trailer, end).map_err(io)?;
@@ -93,13 +93,17 @@ impl BlockFile {
             return Err(at(place.offset)(Error::corrupt("damaged root")));
         }
         let pages = read_root(&root, bytes).map_err(at(place.offset))?;
-        let summary = summary(&pages, bytes).ok_or_else(|| at(place.offset)(Error::corrupt("no rows")))?;
+        let summary = summary(&pages, bytes, is_packed).ok_or_else(|| at(place.offset)(Error::corrupt("no rows")))?;
         Ok(Arc::new(Self { file, path: path.to_owned(), cache: cache.clone(), number: cache.register_file(), precision, pages, summary }))
     }
 
     /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn pages(&self) -> &[PagePlace] {
+        &self.pages
     }
 
     /// What the file holds.
@@ -183,7 +187,7 @@ impl BlockFile {
         Ok(bytes)
     }
 
-    fn read_unchecked(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+    pub(super) fn read_unchecked(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
         if offset.checked_add(length).is_none_or(|end| end > self.summary.bytes) {
             return Err(locate(&self.path, offset, &Error::corrupt("past the end of the file")));
         }
@@ -192,7 +196,7 @@ impl BlockFile {
         Ok(bytes)
     }
 
-    fn verify(&self, extent: Extent, bytes: &[u8]) -> Result<()> {
+    pub(super) fn verify(&self, extent: Extent, bytes: &[u8]) -> Result<()> {
         if checksum(bytes) == extent.checksum { Ok(()) } else { Err(locate(&self.path, extent.offset, &Error::corrupt("checksum does not match"))) }
     }
 
@@ -200,7 +204,7 @@ impl BlockFile {
         IndexPage::decode(bytes, place.extent.offset + u64::from(place.extent.length)).map_err(|error| locate(&self.path, place.extent.offset, &error))
     }
 
-    fn page(&self, place: &PagePlace) -> Result<Arc<IndexPage>> {
+    pub(super) fn page(&self, place: &PagePlace) -> Result<Arc<IndexPage>> {
         let key = CacheKey { file: self.number, offset: place.extent.offset };
         if let Some(Cached::Page(page)) = self.cache.get(key) {
             return Ok(page);
@@ -272,7 +276,7 @@ impl BlockFile {
 }
 
 /// The error with the file and the offset where it was found.
-fn locate(path: &Path, offset: u64, error: &Error) -> Error {
+pub(super) fn locate(path: &Path, offset: u64, error: &Error) -> Error {
     let message = error.message();
     let what = message.strip_prefix(code::CHECKSUM_ERROR.text()).map_or(message, |rest| rest.trim_start_matches(": "));
     Error::with(error.code(), format!("{}: {}, offset {offset}: {what}", error.code().text(), path.display())).caused_by(error.clone())

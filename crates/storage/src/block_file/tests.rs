@@ -65,7 +65,14 @@ fn batch(uid: Uid, start: i64, columns: Vec<BatchColumn>, rows: usize) -> Column
 }
 
 fn write(vfs: &MemoryVfs, batches: &[(ColumnBatch, SequenceRange)]) -> BlockFileSummary {
-    let mut writer = BlockFileWriter::create(vfs, Path::new(PATH), Precision::Micro).unwrap();
+    write_with(BlockFileWriter::create(vfs, Path::new(PATH), Precision::Micro).unwrap(), batches)
+}
+
+fn write_packed(vfs: &MemoryVfs, batches: &[(ColumnBatch, SequenceRange)]) -> BlockFileSummary {
+    write_with(BlockFileWriter::create_packed(vfs, Path::new(PATH), Precision::Micro).unwrap(), batches)
+}
+
+fn write_with(mut writer: BlockFileWriter, batches: &[(ColumnBatch, SequenceRange)]) -> BlockFileSummary {
     for (batch, sequences) in batches {
         writer.write(batch, *sequences).unwrap();
     }
@@ -122,6 +129,11 @@ fn seeds(rows: usize, salt: u128) -> Vec<Seed> {
 
 #[test]
 fn every_type_and_state_comes_back() {
+    check_every_type(write);
+    check_every_type(write_packed);
+}
+
+fn check_every_type(write: fn(&MemoryVfs, &[(ColumnBatch, SequenceRange)]) -> BlockFileSummary) {
     let vfs = MemoryVfs::new();
     let columns: Vec<(ColumnId, DataType)> = types().into_iter().zip(2..).map(|(data_type, id)| (id, data_type)).collect();
     let tables = [(3, 5_usize), (4, 300), (5, 9000), (6, 1), (7, 1)];
@@ -371,7 +383,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_tables_come_back(tables in proptest::collection::vec((1_usize..700, 1_usize..3, any::<u64>(), 0_usize..18), 1..30)) {
+    fn any_tables_come_back(tables in proptest::collection::vec((1_usize..700, 1_usize..3, any::<u64>(), 0_usize..18), 1..30), packed: bool) {
         let vfs = MemoryVfs::new();
         let mut batches = Vec::new();
         for (uid, (rows, parts, salt, first)) in tables.iter().enumerate() {
@@ -381,8 +393,9 @@ proptest! {
                 batches.push((batch(uid as u64, (part * rows) as i64 * 10, columns, *rows), sequences(part as u64 + 1, part as u64 + 1)));
             }
         }
-        write(&vfs, &batches);
+        let summary = if packed { write_packed(&vfs, &batches) } else { write(&vfs, &batches) };
         let file = open(&vfs).unwrap();
+        prop_assert_eq!(file.summary(), summary);
         prop_assert!(file.check().is_empty());
         let columns: Vec<_> = types().into_iter().zip(2..).map(|(data_type, id)| (id, data_type)).collect();
         for uid in 0..tables.len() as u64 {

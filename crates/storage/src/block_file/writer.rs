@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, Int64Array, make_array, new_null_array};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, ScalarBuffer};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::DataType as ArrowType;
-use embudo_codec::{PhysicalType, checksum, encode};
+use embudo_codec::{PhysicalType, checksum, encode, encode_small};
 use embudo_types::{ColumnStatistics, Error, Precision, Result};
 
 use super::{
@@ -39,6 +39,8 @@ pub struct BlockFileWriter {
     statistics: BTreeMap<(ColumnId, u8), Vec<Option<ColumnStatistics>>>,
     pages: Vec<PagePlace>,
     last: Option<LastKey>,
+    /// Whether chunks are made small rather than fast.
+    is_packed: bool,
 }
 
 /// The last row that was taken.
@@ -149,17 +151,27 @@ fn raw_bytes(batch: &ColumnBatch) -> usize {
 impl BlockFileWriter {
     /// Starts a file; one that is there is an error.
     pub fn create(vfs: &dyn Vfs, path: &Path, precision: Precision) -> Result<Self> {
+        Self::start(vfs, path, precision, false)
+    }
+
+    /// Starts a file whose chunks are made small, which takes several times as long: for rewrites.
+    pub fn create_packed(vfs: &dyn Vfs, path: &Path, precision: Precision) -> Result<Self> {
+        Self::start(vfs, path, precision, true)
+    }
+
+    fn start(vfs: &dyn Vfs, path: &Path, precision: Precision, is_packed: bool) -> Result<Self> {
         let file = vfs.open(path, OpenMode::CreateNew).map_err(|error| Error::io(format!("cannot create {}", path.display()), error))?;
         Ok(Self {
             file,
             path: path.to_owned(),
-            buffer: header(precision).to_vec(),
+            buffer: header(precision, is_packed).to_vec(),
             written: 0,
             block: OpenBlock::default(),
             page: IndexPageBuilder::default(),
             statistics: BTreeMap::new(),
             pages: Vec::new(),
             last: None,
+            is_packed,
         })
     }
 
@@ -262,7 +274,7 @@ impl BlockFileWriter {
 
     fn write_chunk(&mut self, column: ColumnId, array: &dyn Array, present: Option<&BooleanBuffer>) -> Result<ChunkPlace> {
         let mut bytes = Vec::new();
-        let codec = encode(array, present, &mut bytes)?.id();
+        let codec = if self.is_packed { encode_small } else { encode }(array, present, &mut bytes)?.id();
         Ok(ChunkPlace { column, physical: PhysicalType::of(array.data_type())?, codec, extent: self.append(&bytes)? })
     }
 
@@ -301,14 +313,14 @@ impl BlockFileWriter {
         self.append(&trailer(place.offset, &root))?;
         self.write_buffer()?;
         self.file.sync().map_err(|error| Error::io(format!("cannot sync {}", self.path.display()), error))?;
-        summary(&self.pages, self.written).ok_or_else(|| Error::internal(format!("no rows for {}", self.path.display())))
+        summary(&self.pages, self.written, self.is_packed).ok_or_else(|| Error::internal(format!("no rows for {}", self.path.display())))
     }
 }
 
 /// What a file of these pages holds; `None` without rows.
-pub(crate) fn summary(pages: &[PagePlace], bytes: u64) -> Option<BlockFileSummary> {
+pub(crate) fn summary(pages: &[PagePlace], bytes: u64, is_packed: bool) -> Option<BlockFileSummary> {
     let first = pages.first()?;
-    let empty = BlockFileSummary { rows: 0, pages: pages.len() as u64, bytes, range: first.range, sequences: first.sequences };
+    let empty = BlockFileSummary { rows: 0, pages: pages.len() as u64, bytes, range: first.range, sequences: first.sequences, is_packed };
     Some(pages.iter().fold(empty, |sum, page| BlockFileSummary {
         rows: sum.rows + page.rows,
         range: sum.range.union(page.range),
