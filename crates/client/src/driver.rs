@@ -5,7 +5,7 @@ use std::time::Duration;
 use arrow_array::{Array, RecordBatch};
 use embudo_types::{Error, Result, ResultSet, Value, code};
 
-use crate::{Dsn, Transport, insert_text, rest::RestDriver};
+use crate::{Dsn, Transport, insert_text, rest::RestDriver, websocket::WebSocketDriver};
 
 /// How to connect beyond what the DSN says.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +73,7 @@ pub trait Driver: Send + Sync {
 pub fn connect(dsn: &Dsn, options: &ConnectOptions) -> Result<Box<dyn Driver>> {
     match dsn.transport {
         Transport::Rest => Ok(Box::new(RestDriver::new(dsn, options)?)),
+        Transport::WebSocket => Ok(Box::new(WebSocketDriver::new(dsn, options)?)),
         #[cfg(feature = "embedded")]
         Transport::Embedded => Ok(Box::new(crate::embedded::EmbeddedDriver::open(dsn)?)),
         other => Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("this build has no {} transport", other.name()))),

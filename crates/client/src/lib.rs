@@ -20,6 +20,7 @@ pub mod ingest;
 mod insert_text;
 pub mod literal;
 mod rest;
+mod websocket;
 
 pub use driver::{ConnectOptions, Driver, Request, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
@@ -29,4 +30,5 @@ pub use rest::HttpStatus;
 pub fn after_fork() {
     #[cfg(feature = "embedded")]
     deadline::after_fork();
+    websocket::after_fork();
 }
