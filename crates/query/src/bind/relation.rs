@@ -213,7 +213,7 @@ impl Relation {
         if self.columns.iter().any(|column| *column.table == *table) {
             return Ok(());
         }
-        Err(Error::with(code::TABLE_DOES_NOT_EXIST, format!("Table does not exist: {table}")))
+        Err(Error::with(code::TABLE_DOES_NOT_EXIST_2603, format!("Table does not exist: {table}")))
     }
 }
 

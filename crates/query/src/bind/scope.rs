@@ -209,6 +209,8 @@ pub(crate) struct GroupScope<'a> {
     calls: Calls,
     windowed: bool,
     keys: Vec<ScopeKey>,
+    /// The expression of STATE_WINDOW, settled and as a call of FIRST: it has one value in each window.
+    state: Option<(Expr, Expr)>,
     found: RefCell<Found>,
 }
 
@@ -232,7 +234,13 @@ pub(crate) struct Found {
 impl<'a> GroupScope<'a> {
     /// A scope over the groups of `rows`.
     pub(crate) fn new(rows: &'a RowScope<'a>, context: &'a BindContext, calls: Calls, windowed: bool, keys: Vec<ScopeKey>) -> Self {
-        Self { rows, context, calls, windowed, keys, found: RefCell::default() }
+        Self { rows, context, calls, windowed, keys, state: None, found: RefCell::default() }
+    }
+
+    /// Lets the expression of STATE_WINDOW stand in the select list.
+    pub(crate) fn set_state(&mut self, state: &Expr) {
+        let first = Expr::Function { name: "first".into(), arguments: vec![state.clone()] };
+        self.state = Some((canonical(state, self.rows.relation()), first));
     }
 
     /// What was asked for.
@@ -337,6 +345,11 @@ impl Scope for GroupScope<'_> {
                 let key = &self.keys[place];
                 return Ok(Some(self.column(StageColumn::Key(place), key.data_type, key.precision)));
             }
+        }
+        if let Some((state, Expr::Function { name, arguments })) = &self.state
+            && *state == canonical(expr, relation)
+        {
+            return self.call(&Expr::Function { name: name.clone(), arguments: arguments.clone() }, name, arguments);
         }
         match expr {
             Expr::Function { name, arguments } => self.call(expr, name, arguments),

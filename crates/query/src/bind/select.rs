@@ -159,7 +159,7 @@ fn bind_keys(select: &Select, rows: &RowScope<'_>, context: &BindContext) -> Res
     let mut keys: Vec<Key> = Vec::new();
     for expr in select.partition_by.iter().map(|item| &item.expr).chain(&select.group_by) {
         let bound = binder.bind(expr)?;
-        if bound.data_type() == DataType::Json {
+        if bound.data_type() == DataType::Json && bound.input_index().is_some() {
             return Err(Error::new(code::JSON_NOT_SUPPORT_IN_GROUP_PARTITION));
         }
         if bound.constant().is_some() {
@@ -199,7 +199,10 @@ fn scope_keys(keys: &[Key]) -> Vec<ScopeKey> {
 fn bind_aggregate(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowScope<'_>, context: &BindContext) -> Result<Staged> {
     let relation = rows.relation();
     let window = select.window.as_ref().map(|window| window::bind(window, rows, context)).transpose()?;
-    let scope = GroupScope::new(rows, context, Calls::Aggregate, window.is_some(), scope_keys(&keys));
+    let mut scope = GroupScope::new(rows, context, Calls::Aggregate, window.is_some(), scope_keys(&keys));
+    if let Some(Window::State(state)) = &select.window {
+        scope.set_state(state);
+    }
     let binder = Binder::new(context, &scope);
     let bound = items.iter().map(|item| binder.bind(&item.expr)).collect::<Result<Vec<_>>>()?;
     let having = select.having.as_ref().map(|having| binder.bind_condition(having)).transpose()?;
@@ -357,6 +360,7 @@ fn order_items(order_by: &[SortItem], items: &mut Vec<Item>, select: &Select, re
                 _ => return Err(Error::new(code::ORDER_BY_ITEM_MUST_BE_THE)),
             },
             Expr::Literal(_) => continue,
+            Expr::Negate(inner) if matches!(**inner, Expr::Literal(_)) => continue,
             expr => match named_item(expr, &items[..shown], relation)? {
                 Some(place) => place,
                 None => {
@@ -382,9 +386,13 @@ fn order_items(order_by: &[SortItem], items: &mut Vec<Item>, select: &Select, re
     Ok(order)
 }
 
-/// The item that a sort key names by its alias.
+/// The item that a sort key names by its alias, or by the name that it has without one.
 fn named_item(expr: &Expr, items: &[Item], relation: &Relation) -> Result<Option<usize>> {
     let Expr::Column { table: None, name } = expr else { return Ok(None) };
+    let is_call = |item: &Item| !item.alias && !item.named && item.name == *name;
+    if let (Some(place), Err(_)) = (items.iter().position(is_call), relation.find(expr)) {
+        return Ok(Some(place));
+    }
     let mut found = items.iter().enumerate().filter(|(_, item)| item.alias && item.name == *name);
     let Some((place, item)) = found.next() else { return Ok(None) };
     let first = canonical(&item.expr, relation);

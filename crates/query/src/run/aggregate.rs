@@ -139,7 +139,7 @@ impl Accumulator {
 
     /// Takes a piece by its statistics where they suffice; says whether they did.
     pub(crate) fn take_statistics(&mut self, partition: u32, piece: &Piece, scan: &TableScan, child: usize) -> Result<bool> {
-        if !self.statistics || scan.filters_rows() {
+        if !self.statistics || scan.filters_rows() || scan.key().is_some() {
             return Ok(false);
         }
         let select = Arc::clone(&self.select);
@@ -231,8 +231,11 @@ impl Accumulator {
         let list = self.groups.list();
         let mut order: Vec<u32> = (0..list.len() as u32).filter(|group| !list[*group as usize].open).collect();
         order.sort_by_key(|group| (list[*group as usize].partition, list[*group as usize].window));
-        let keys = self.keys.finish(&plan.keys)?;
-        let keys = if keys.is_empty() { known } else { &keys };
+        let found = self.keys.finish(&plan.keys)?;
+        let keys = if found.is_empty() { known } else { &found };
+        if order.is_empty() {
+            return Ok(Batch { rows: 0, columns: Vec::new(), groups: None });
+        }
         let mut values: Vec<ArrayRef> = Vec::with_capacity(plan.calls.len());
         let mut companions: Vec<ArrayRef> = Vec::new();
         // The group of each row that comes out.

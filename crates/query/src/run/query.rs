@@ -38,12 +38,19 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
             (if *all { batches } else { distinct::distinct(batches, shown) }, false)
         }
     };
+    // SLIMIT picks groups before an order mixes their rows.
+    let mut slimit = plan.slimit;
+    if !plan.order.is_empty()
+        && let Some(groups) = slimit.take()
+    {
+        batches = limited(batches, Limits { slimit: Some(groups), limit: None, per_group: false });
+    }
     if !plan.order.is_empty() && !ordered {
         let cancel = context.cancel.clone();
         batches = sort::sorted(batches, &plan.order, most, &cancel)?;
     }
-    if plan.slimit.is_some() || plan.limit.is_some() {
-        batches = limited(batches, Limits { slimit: plan.slimit, limit: plan.limit, per_group: plan.limit_per_group });
+    if slimit.is_some() || plan.limit.is_some() {
+        batches = limited(batches, Limits { slimit, limit: plan.limit, per_group: plan.limit_per_group });
     }
     let shown = plan.columns.len();
     Ok(Box::new(batches.map(move |batch| {

@@ -89,6 +89,11 @@ impl TableScan {
         })
     }
 
+    /// The SELECT it reads for.
+    pub(crate) fn plan(&self) -> &SelectPlan {
+        &self.plan
+    }
+
     /// How many children qualify.
     pub(crate) fn children(&self) -> usize {
         self.uids.len()

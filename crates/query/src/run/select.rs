@@ -48,6 +48,9 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Ne
 
 /// The stage's columns through HAVING to the items; `None` where no row is left.
 pub(crate) fn project(plan: &SelectPlan, columns: &[ArrayRef], rows: usize, groups: Option<Vec<u32>>) -> Result<Option<Batch>> {
+    if rows == 0 {
+        return Ok(None);
+    }
     let batch = Batch { rows, columns: columns.to_vec(), groups };
     let batch = match &plan.having {
         None => batch,
@@ -189,7 +192,7 @@ fn aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryC
 fn stream_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>) -> Result<Batch> {
     let mut accumulator = Accumulator::new(plan)?;
     let partition = if stage.keys.is_empty() { Partition::Known(0) } else { Partition::ByRow };
-    if stage.empty_groups && stage.keys.is_empty() {
+    if stage.empty_groups && stage.keys.is_empty() && !plan.filter.never {
         accumulator.touch(0);
     }
     if let Origin::Nothing = plan.relation.origin {
@@ -223,6 +226,10 @@ enum Work {
 
 fn table_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>) -> Result<Batch> {
     let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+    if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
+        // Nothing is asked, so not even a count comes back, as recorded.
+        return Accumulator::new(plan)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
+    }
     let known = stage.keys.iter().all(|key| key.per_table);
     let partitions = if known { KnownPartitions::of(&stage.keys, &scan)? } else { KnownPartitions { of_child: Vec::new(), keys: Vec::new(), count: 0 } };
     let partition = |child: usize| if known { Partition::Known(partitions.of_child[child]) } else { Partition::ByRow };
@@ -279,6 +286,7 @@ fn take_pieces(
     pieces: impl Iterator<Item = Result<Piece>>,
     constants: &mut Constants,
 ) -> Result<()> {
+    let mut held: Option<Block> = None;
     for piece in pieces {
         let piece = piece?;
         if let Partition::Known(partition) = partition
@@ -286,11 +294,22 @@ fn take_pieces(
         {
             continue;
         }
-        if let Some(block) = scan.load(child, &piece, constants)? {
+        let Some(block) = scan.load(child, &piece, constants)? else { continue };
+        if scan.key().is_none() {
             accumulator.take_block(partition, &block)?;
+            continue;
         }
+        // Rows of equal time and different keys are taken together, so that the greatest key is known to be last.
+        held = Some(match held.take() {
+            Some(before) if before.timestamps.last() == block.timestamps.first() => joined(&[before, block], scan.plan())?,
+            Some(before) => {
+                accumulator.take_block(partition, &before)?;
+                block
+            }
+            None => block,
+        });
     }
-    Ok(())
+    held.map_or(Ok(()), |block| accumulator.take_block(partition, &block))
 }
 
 /// Cuts a scan into tasks.
@@ -308,7 +327,8 @@ fn cut(stage: &AggregatePlan, scan: &Arc<TableScan>, partitions: Option<&KnownPa
         let each = sets.len().div_ceil(TASKS);
         return Ok(sets.chunks(each).map(|sets| Work::Merged(sets.to_vec())).collect());
     }
-    if children >= FEW_CHILDREN {
+    // Equal times of a composite key must not be torn apart.
+    if children >= FEW_CHILDREN || scan.key().is_some() {
         let each = children.div_ceil(TASKS);
         let all: Vec<usize> = (0..children).collect();
         return Ok(all.chunks(each).map(|children| Work::Children(children.to_vec())).collect());

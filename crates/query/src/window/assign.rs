@@ -81,7 +81,9 @@ struct Progress {
     windows: i64,
     /// The window that goes on.
     current: Option<u32>,
-    /// Time of the last row in a session.
+    /// The last window opened.
+    opened: Option<u32>,
+    /// Time of the last row.
     last: i64,
     /// State of the window that goes on.
     state: Vec<u8>,
@@ -185,15 +187,22 @@ impl Assigner {
             WindowPlan::Count { count, step } => counts(*count, *step, progress, partition, start, end, ticks, groups, runs),
         }
         progress.rows += (end - start) as u64;
+        progress.last = ticks[end - 1];
     }
 
-    /// After the last row: partitions whose rows all had a NULL state give one empty window, as recorded.
+    /// After the last row, as recorded for states: rows with NULL stretch the window that is open at the end, and a partition
+    /// without any other row gives one empty window.
     pub(crate) fn finish(&self, window: Option<&WindowPlan>, groups: &mut Groups) {
-        if matches!(window, Some(WindowPlan::State(_))) {
-            for (partition, progress) in self.progress.iter().enumerate() {
-                if progress.rows > 0 && progress.windows == 0 {
+        if !matches!(window, Some(WindowPlan::State(_))) {
+            return;
+        }
+        for (partition, progress) in self.progress.iter().enumerate() {
+            match progress.current {
+                Some(group) => groups.get_mut(group).end = progress.last,
+                None if progress.rows > 0 => {
                     groups.number(partition as u32, 0, || (0, 0));
                 }
+                None => {}
             }
         }
     }
@@ -203,11 +212,17 @@ fn push(runs: &mut Vec<Run>, group: u32, start: usize, end: usize) {
     runs.push(Run { group, start: start as u32, end: end as u32 });
 }
 
-/// Opens the partition's next window at a tick.
+/// Opens the partition's next window at a tick. Windows are known by their start: rows of several tables at one time cannot make two.
 fn open(progress: &mut Progress, partition: u32, tick: i64, groups: &mut Groups) -> u32 {
-    let window = progress.windows;
-    progress.windows += 1;
-    let group = groups.number(partition, window, || (tick, tick));
+    let group = match progress.opened {
+        Some(group) if groups.list()[group as usize].start == tick => group,
+        _ => {
+            let window = progress.windows;
+            progress.windows += 1;
+            groups.number(partition, window, || (tick, tick))
+        }
+    };
+    progress.opened = Some(group);
     progress.current = Some(group);
     group
 }
@@ -216,16 +231,16 @@ fn open(progress: &mut Progress, partition: u32, tick: i64, groups: &mut Groups)
 fn sessions(gap: i64, progress: &mut Progress, partition: u32, start: usize, end: usize, ticks: &[i64], groups: &mut Groups, runs: &mut Vec<Run>) {
     let mut row = start;
     while row < end {
+        let before = if row == start { progress.last } else { ticks[row - 1] };
         let group = match progress.current {
-            Some(group) if ticks[row].saturating_sub(progress.last) <= gap => group,
+            Some(group) if ticks[row].saturating_sub(before) <= gap => group,
             _ => open(progress, partition, ticks[row], groups),
         };
         let mut next = row + 1;
         while next < end && ticks[next].saturating_sub(ticks[next - 1]) <= gap {
             next += 1;
         }
-        progress.last = ticks[next - 1];
-        groups.get_mut(group).end = progress.last;
+        groups.get_mut(group).end = ticks[next - 1];
         push(runs, group, row, next);
         row = next;
     }
