@@ -66,11 +66,12 @@ struct Position {
 }
 
 impl Position {
-    /// Whether a row at `time` that comes after all known rows of equal time replaces the state.
+    /// Whether a row at `time` replaces the state: of rows with equal times in different calls the first stays, as recorded for
+    /// equal times in several tables. Within a run the last of equal times is the one with the greatest key.
     fn improves(&self, group: usize, time: i64) -> bool {
         match self.times[group] {
             Time::At(known) if self.end == End::First => time < known,
-            Time::At(known) => time >= known,
+            Time::At(known) => time > known,
             _ => true,
         }
     }
