@@ -11,7 +11,7 @@ use embudo_types::{Error, Result, code};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checkpoint::Checkpoint;
-use crate::database::Contents;
+use crate::database::{Contents, DatabaseParts};
 use crate::system_change::{SystemChange, decode, encode};
 use crate::user::{PasswordCheck, ROOT, Verified};
 use crate::{Database, DatabaseOptions, User};
@@ -106,7 +106,7 @@ impl Catalog {
         }
         for description in descriptions {
             let database = self.open_database(description)?;
-            self.databases.write().insert(database.name.clone(), Arc::new(database));
+            self.databases.write().insert(database.name.clone(), database);
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Catalog {
         self.options.directory.join("databases").join(id.to_string())
     }
 
-    fn open_database(&self, description: Description) -> Result<Database> {
+    fn open_database(&self, description: Description) -> Result<Arc<Database>> {
         let directory = self.directory_of(description.id);
         let keeps_files = !self.options.in_memory;
         let contents = Arc::new(Contents::new(description.options.precision, keeps_files && !self.options.read_only));
@@ -146,7 +146,8 @@ impl Catalog {
             tracing::warn!(database = %description.name, file = %damage.file.display(), offset = damage.offset, what = %damage.what, "damage was passed over");
         }
         let Description { id, name, created, options } = description;
-        Ok(Database::new(id, name, created, options, store, self.options.clock.clone(), contents, checkpoint))
+        let parts = DatabaseParts { store, clock: self.options.clock.clone(), scheduler: self.options.scheduler.clone(), contents, checkpoint };
+        Ok(Database::new(id, name, created, options, parts))
     }
 
     fn now_milliseconds(&self) -> i64 {
@@ -199,7 +200,6 @@ impl Catalog {
         self.log(vec![SystemChange::PutDatabase(description.clone())])?;
         match self.open_database(description) {
             Ok(database) => {
-                let database = Arc::new(database);
                 self.databases.write().insert(database.name.clone(), database.clone());
                 Ok(database)
             }

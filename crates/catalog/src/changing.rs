@@ -158,6 +158,7 @@ impl<'a> Changing<'a> {
         }
         let sequence = self.database.store().append(record)?;
         self.database.contents().apply(sequence, &self.changes, false)?;
+        self.database.checkpoint_later();
         Ok(sequence)
     }
 

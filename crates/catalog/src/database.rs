@@ -1,10 +1,11 @@
 //! One database: its store, its tables by name, and the gate that orders DDL among writers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use embudo_storage::{Clock, Entry, Sequence, Store, Uid};
+use embudo_storage::{Clock, Entry, Scheduler, Sequence, Store, Uid};
 use embudo_types::{Precision, Result};
 use parking_lot::{RwLock, RwLockReadGuard};
 use rustc_hash::FxHashMap;
@@ -34,6 +35,24 @@ pub struct Database {
     /// Held shared by whoever writes rows of tables it looked up, exclusive by whoever changes tables: so that rows never meet a
     /// schema they were not made for, and memory changes in the order of the log.
     gate: RwLock<()>,
+    scheduler: Arc<Scheduler>,
+    /// Whether a checkpoint is due already.
+    checkpoint_due: AtomicBool,
+    this: Weak<Self>,
+}
+
+/// How long changes wait for the next checkpoint.
+const CHECKPOINT_DELAY: Duration = Duration::from_secs(30);
+/// Changes that do not wait.
+const CHECKPOINT_CHANGES: usize = 20_000;
+
+/// The parts that a database is made of.
+pub(crate) struct DatabaseParts {
+    pub store: Arc<Store>,
+    pub clock: Arc<dyn Clock>,
+    pub scheduler: Arc<Scheduler>,
+    pub contents: Arc<Contents>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// The tables, apart from the store, so that replay can fill them while the store opens.
@@ -74,17 +93,38 @@ impl Writing<'_> {
 
 impl Database {
     /// A database out of its parts.
-    pub(crate) fn new(
-        id: u32,
-        name: Arc<str>,
-        created: i64,
-        options: DatabaseOptions,
-        store: Arc<Store>,
-        clock: Arc<dyn Clock>,
-        contents: Arc<Contents>,
-        checkpoint: Option<Checkpoint>,
-    ) -> Self {
-        Self { id, name, created, options: RwLock::new(Arc::new(options)), store, clock, contents, checkpoint, gate: RwLock::new(()) }
+    pub(crate) fn new(id: u32, name: Arc<str>, created: i64, options: DatabaseOptions, parts: DatabaseParts) -> Arc<Self> {
+        let DatabaseParts { store, clock, scheduler, contents, checkpoint } = parts;
+        Arc::new_cyclic(|this| Self {
+            id,
+            name,
+            created,
+            options: RwLock::new(Arc::new(options)),
+            store,
+            clock,
+            contents,
+            checkpoint,
+            gate: RwLock::new(()),
+            scheduler,
+            checkpoint_due: AtomicBool::new(false),
+            this: this.clone(),
+        })
+    }
+
+    /// Sees to it that what has changed gets into a catalogue file before long.
+    pub(crate) fn checkpoint_later(&self) {
+        if self.checkpoint.is_none() || self.checkpoint_due.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let delay = if self.unwritten_changes() < CHECKPOINT_CHANGES { CHECKPOINT_DELAY } else { Duration::ZERO };
+        let this = self.this.clone();
+        self.scheduler.spawn_after(delay, move || {
+            let Some(database) = this.upgrade() else { return };
+            database.checkpoint_due.store(false, Ordering::Release);
+            if let Err(error) = database.write_checkpoint() {
+                tracing::warn!(database = %database.name, %error, "the catalogue file could not be written; the log keeps what it lacks");
+            }
+        });
     }
 
     /// Its options now.
