@@ -13,6 +13,7 @@ use embudo_types::{Error, Outcome, Result, ResultSet, Zone, code};
 use crate::{
     Driver, Dsn, Location, Request, Transport,
     deadline::{Deadline, within},
+    literal,
 };
 
 /// A session in this process.
@@ -62,6 +63,9 @@ impl EmbeddedDriver {
 impl Driver for EmbeddedDriver {
     fn run(&self, request: &Request<'_>) -> Result<ResultSet> {
         let session = self.session()?;
+        if !request.parameters.is_empty() {
+            literal::counted_placeholders(request.sql, request.parameters)?;
+        }
         let Some(timeout) = request.timeout.or(self.timeout) else { return session.execute(request.sql, request.parameters) };
         let target = session.clone();
         let deadline = Deadline::start(timeout, Box::new(move || target.interrupt()))?;

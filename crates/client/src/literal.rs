@@ -10,11 +10,7 @@ pub fn render<'a>(sql: &'a str, parameters: &[Value]) -> Result<Cow<'a, str>> {
     if parameters.is_empty() {
         return Ok(Cow::Borrowed(sql));
     }
-    let places = placeholders(sql);
-    if places.len() != parameters.len() {
-        let message = format!("the statement has {} parameters, {} values were given", places.len(), parameters.len());
-        return Err(Error::with(code::INVALID_PARAMETERS, message));
-    }
+    let places = counted_placeholders(sql, parameters)?;
     let mut out = String::with_capacity(sql.len() + 16 * parameters.len());
     let mut from = 0;
     for (at, value) in places.into_iter().zip(parameters) {
@@ -31,6 +27,16 @@ pub fn placeholders(sql: &str) -> Vec<usize> {
     let mut found = Vec::new();
     tokens(sql, b'?', |at| found.push(at));
     found
+}
+
+/// Byte offsets of the `?` tokens, of which there must be as many as values.
+pub fn counted_placeholders(sql: &str, parameters: &[Value]) -> Result<Vec<usize>> {
+    let places = placeholders(sql);
+    if places.len() == parameters.len() {
+        return Ok(places);
+    }
+    let message = format!("the statement has {} parameters, {} values were given", places.len(), parameters.len());
+    Err(Error::with(code::INVALID_PARAMETERS, message))
 }
 
 /// The statement with `?` in place of every `:name`, and the names in that order.

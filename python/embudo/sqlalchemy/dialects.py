@@ -80,6 +80,7 @@ class EmbudoDialect(BaseDialect):
 
     name = "embudo"
     driver = "embudo"
+    supports_statement_cache = True
 
     _memories = itertools.count()
 
@@ -111,6 +112,7 @@ class TaosRestDialect(BaseDialect):
 
     name = "taosrest"
     driver = "taosrest"
+    supports_statement_cache = True
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -139,6 +141,7 @@ class TaosDialect(BaseDialect):
 
     name = "taos"
     driver = "taos"
+    supports_statement_cache = True
     construct_arguments = [  # noqa: RUF012 (SQLAlchemy's name)
         (Table, {"supertable": False, "using": None, "tags": None}),
         (Column, {"tag": False}),
