@@ -355,6 +355,8 @@ fn order_items(order_by: &[SortItem], items: &mut Vec<Item>, select: &Select, re
     for key in order_by {
         let by = KeyOrder { descending: key.descending, nulls_first: key.nulls_first.unwrap_or(!key.descending) };
         let place = match &key.expr {
+            // A negative number is a constant like any other.
+            Expr::Literal(Literal::Integer(..0)) => continue,
             Expr::Literal(Literal::Integer(ordinal)) => match usize::try_from(*ordinal) {
                 Ok(ordinal) if (1..=shown).contains(&ordinal) => ordinal - 1,
                 _ => return Err(Error::new(code::ORDER_BY_ITEM_MUST_BE_THE)),

@@ -48,6 +48,8 @@ struct Partition {
     plan: Arc<SelectPlan>,
     number: u32,
     states: Vec<Box<dyn Series>>,
+    /// Time of the last row.
+    last: Option<i64>,
 }
 
 fn stage(plan: &SelectPlan) -> Result<&SeriesPlan> {
@@ -55,13 +57,30 @@ fn stage(plan: &SelectPlan) -> Result<&SeriesPlan> {
 }
 
 impl Partition {
+    /// DIFF and DERIVATIVE over a composite key: of rows with equal times only the one with the smallest key counts.
+    fn least_keys(&mut self, block: &Block) -> Result<Option<Block>> {
+        let has_key = self.plan.relation.table().is_some_and(|table| table.key().is_some() && table.is_single());
+        if !has_key || !stage(&self.plan)?.calls.iter().all(|call| matches!(call.name(), "diff" | "derivative")) {
+            return Ok(None);
+        }
+        let last = std::mem::replace(&mut self.last, block.timestamps.last().copied());
+        let is_new = |row: &u32| match row.checked_sub(1) {
+            Some(before) => block.timestamps[before as usize] != block.timestamps[*row as usize],
+            None => last != block.timestamps.first().copied(),
+        };
+        let rows: Vec<u32> = (0..block.rows as u32).filter(is_new).collect();
+        block.take(&rows).map(Some)
+    }
+
     fn new(plan: &Arc<SelectPlan>, number: u32) -> Result<Self> {
         let states = stage(plan)?.calls.iter().map(embudo_expr::series::BoundSeries::create).collect::<Result<_>>()?;
-        Ok(Self { plan: Arc::clone(plan), number, states })
+        Ok(Self { plan: Arc::clone(plan), number, states, last: None })
     }
 
     /// What comes out for a block: the rows that any function emits, NULL where another does not.
     fn rows(&mut self, block: &Block) -> Result<Option<Batch>> {
+        let least_keys = self.least_keys(block)?;
+        let block = least_keys.as_ref().unwrap_or(block);
         let stage = stage(&self.plan)?;
         let mut outputs = Vec::with_capacity(self.states.len());
         for (call, state) in stage.calls.iter().zip(&mut self.states) {

@@ -2,7 +2,7 @@
 //!
 //! Windows of fixed length start at multiples of the step since the epoch, plus the offset; where the length is in days or weeks
 //! the epoch is local midnight of the zone's standard time, so that such a window is always 24 or 168 hours. Windows of months and
-//! years start at calendar months, counted from year 0, in local time. (Recorded in golden/zones.)
+//! years start at calendar months, counted from year 0, in the same standard time. (Recorded in golden/zones.)
 
 use embudo_types::{Duration, DurationUnit, Precision, Zone};
 
@@ -28,7 +28,7 @@ pub(crate) enum Grid {
         offset_months: i64,
         /// Of the database.
         precision: Precision,
-        /// Of the session.
+        /// The session's standard time.
         zone: Zone,
     },
 }
@@ -44,14 +44,15 @@ impl Grid {
     }
 
     /// A grid of calendar windows.
-    pub(crate) fn calendar(length: Duration, offset: Option<Duration>, precision: Precision, zone: &Zone) -> Self {
+    pub(crate) fn calendar(length: Duration, offset: Option<Duration>, precision: Precision, zone: &Zone, now: i64) -> Self {
+        let zone = Zone::fixed(zone.standard_offset(now, Precision::Nano));
         let months = |duration: Duration| duration.value.saturating_mul(if duration.unit == DurationUnit::Year { 12 } else { 1 });
         let (offset, offset_months) = match offset {
             Some(offset) if offset.unit.is_calendar() => (0, months(offset)),
             Some(offset) => (offset.ticks(precision).unwrap_or(0), 0),
             None => (0, 0),
         };
-        Self::Calendar { months: months(length).max(1), offset, offset_months, precision, zone: zone.clone() }
+        Self::Calendar { months: months(length).max(1), offset, offset_months, precision, zone }
     }
 
     /// Start of the earliest window that contains `tick`.
@@ -154,7 +155,7 @@ mod tests {
         let (length, zone) = (Duration::parse(length).unwrap(), Zone::named(zone).unwrap());
         let offset = offset.map(|offset| Duration::parse(offset).unwrap());
         if length.unit.is_calendar() {
-            return Grid::calendar(length, offset, Precision::Milli, &zone);
+            return Grid::calendar(length, offset, Precision::Milli, &zone, 1_710_000_000_000_000_000);
         }
         let local = matches!(length.unit, DurationUnit::Day | DurationUnit::Week);
         let ticks = length.ticks(Precision::Milli).unwrap();
@@ -168,6 +169,7 @@ mod tests {
             ("7s", None, "UTC", "2024-03-10 00:00:01", "2024-03-09 23:59:56"),
             ("1d", None, "America/New_York", "2024-03-11 04:30:00", "2024-03-10 05:00:00"),
             ("1n", None, "Asia/Shanghai", "2024-03-09 10:00:00", "2024-02-29 16:00:00"),
+            ("1n", None, "America/New_York", "2024-04-15", "2024-04-01 05:00:00"),
             ("3n", None, "UTC", "1955-07-05", "1955-07-01"),
             ("10y", None, "UTC", "1955-07-05", "1950-01-01"),
             ("1n", Some("3d"), "UTC", "2024-03-01", "2024-02-04"),
@@ -192,10 +194,10 @@ mod tests {
         #[test]
         fn every_tick_lies_in_its_month(tick in -4_000_000_000_000_i64..4_000_000_000_000, months in 1_i64..30, days in 0_i64..20) {
             let offset = Duration { value: days, unit: DurationUnit::Day };
-            let grid = Grid::calendar(Duration { value: months, unit: DurationUnit::Month }, Some(offset), Precision::Milli, &Zone::named("Europe/Berlin").unwrap());
+            let grid = Grid::calendar(Duration { value: months, unit: DurationUnit::Month }, Some(offset), Precision::Milli, &Zone::named("Europe/Berlin").unwrap(), 0);
             let start = grid.last_start(tick);
             prop_assert!(start <= tick, "{start} {tick}");
-            prop_assert!(tick < grid.end(start) + 3_600_000);
+            prop_assert!(tick < grid.end(start));
         }
     }
 }
