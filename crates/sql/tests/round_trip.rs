@@ -378,16 +378,17 @@ fn what_is_shown_parses_to_the_same_tree() {
     // Trees of trees of strategies need more stack than a test's thread has.
     let run = || {
         let mut runner = TestRunner::new(ProptestConfig { cases: 2_000, ..ProptestConfig::default() });
-        runner.run(&statement(), |statement| {
+        let result = runner.run(&statement(), |statement| {
             let sql = statement.to_string();
             match parse(&sql) {
                 Ok(parsed) => prop_assert_eq!(parsed, statement, "{}", sql),
                 Err(error) => prop_assert!(false, "{} of {}", error, sql),
             }
             Ok(())
-        })
+        });
+        result.unwrap();
     };
-    std::thread::Builder::new().stack_size(32 << 20).spawn(run).unwrap().join().unwrap().unwrap();
+    std::thread::Builder::new().stack_size(32 << 20).spawn(run).unwrap().join().unwrap();
 }
 
 proptest! {
@@ -418,7 +419,7 @@ fn every_family_round_trips() {
 fn depth_and_length_are_bounded() {
     for sql in [
         format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000)),
-        format!("SELECT {}1", "-".repeat(1).repeat(1) + &"- ".repeat(200_000)),
+        format!("SELECT {}1", "- ".repeat(200_000)),
         format!("SELECT {}1", "CASE WHEN ".repeat(50_000)),
         format!("SELECT {}1", "f(".repeat(100_000)),
         format!("SELECT * FROM {}t", "(SELECT * FROM ".repeat(30_000)),

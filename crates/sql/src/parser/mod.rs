@@ -299,3 +299,6 @@ impl<'a> Parser<'a> {
         if self.eat_word("like") { Ok(Some(self.string()?)) } else { Ok(None) }
     }
 }
+
+#[cfg(test)]
+mod tests;
