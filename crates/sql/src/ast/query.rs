@@ -91,7 +91,8 @@ pub struct SelectItem {
     pub expr: Expr,
     /// `AS alias`.
     pub alias: Option<String>,
-    /// The source text with everything outside quotes in lower case: the result's name where there is no alias.
+    /// The source text with everything outside quotes in lower case, without a backtick at either end and cut to 64 bytes: the
+    /// result's name where there is no alias and `expr` is no plain column.
     pub text: String,
 }
 
