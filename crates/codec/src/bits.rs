@@ -169,10 +169,11 @@ pub fn unpack<T: Word>(reader: &mut Reader<'_>, width: usize, values: &mut [T]) 
     let mask = u64::MAX >> (64 - width);
     for (index, value) in values.iter_mut().enumerate() {
         let (start, shift) = (index * width / 8, index * width % 8);
-        let mut word = [0; 16];
-        let tail = &bytes[start..bytes.len().min(start + 9)];
-        word[..tail.len()].copy_from_slice(tail);
-        *value = T::from_unsigned((u128::from_le_bytes(word) >> shift) as u64 & mask);
+        let word = match bytes[start..].first_chunk() {
+            Some(word) => u128::from_le_bytes(*word),
+            None => bytes[start..].iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte)),
+        };
+        *value = T::from_unsigned((word >> shift) as u64 & mask);
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub fn pack<T: Packed>(pages: &[Vec<T>], signed: bool) -> Result<PackedPages> {
     Ok(PackedPages { statistics, pages })
 }
 
-fn damaged(error: pco::errors::PcoError) -> Error {
+fn damaged(error: impl std::fmt::Display) -> Error {
     Error::corrupt(format!("pco: {error}"))
 }
 
