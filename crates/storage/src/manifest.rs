@@ -87,6 +87,8 @@ pub(crate) struct Manifest {
     now: i64,
     file: Option<Arc<dyn VfsFile>>,
     length: usize,
+    /// An edit failed: the file may hold more than `state`.
+    in_doubt: bool,
     state: ManifestState,
 }
 
@@ -134,7 +136,7 @@ impl ManifestState {
 impl Manifest {
     /// Reads the manifest, if there is one, and what of it was damaged. A torn last edit never happened.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, path: PathBuf, now: i64) -> Result<(Self, Option<Damage>)> {
-        let mut manifest = Self { vfs, path, now, file: None, length: 0, state: ManifestState::default() };
+        let mut manifest = Self { vfs, path, now, file: None, length: 0, in_doubt: false, state: ManifestState::default() };
         let failed = |error| Error::io(format!("read {}", manifest.path.display()), error);
         if !manifest.vfs.exists(&manifest.path).map_err(failed)? {
             return Ok((manifest, None));
@@ -159,7 +161,8 @@ impl Manifest {
         }
         let damage =
             (rest > 0).then(|| Damage { file: manifest.path.clone(), offset: at as u64, bytes: rest as u64, what: "torn edit".into(), torn_tail: true });
-        manifest.length = if rest > 0 { 0 } else { at };
+        manifest.length = at;
+        manifest.in_doubt = rest > 0;
         Ok((manifest, damage))
     }
 
@@ -168,17 +171,22 @@ impl Manifest {
         &self.state
     }
 
-    /// Makes an edit durable, whole or not at all.
+    /// After an edit that failed the disk may hold it or not: writes the state before it again, so that it never happened.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        if self.in_doubt { self.rewrite(&self.state.clone()) } else { Ok(()) }
+    }
+
+    /// Makes an edit durable. After an error it may be there or not; [`settle`](Self::settle) decides that it is not.
     pub(crate) fn edit(&mut self, changes: &[Change]) -> Result<()> {
         let mut next = self.state.clone();
         changes.iter().for_each(|change| next.apply(change));
         let edit = edit_bytes(changes);
         let size = HEADER + self.state.files.len() * 40 + self.state.tombstones.len() * 24;
+        self.settle()?;
         if self.length == 0 || self.length + edit.len() > REWRITE_BYTES.max(4 * size) {
             self.rewrite(&next)?;
         } else if let Err(error) = self.append(&edit) {
-            // What is on disk is not known: the next edit writes all of it anew.
-            (self.file, self.length) = (None, 0);
+            self.in_doubt = true;
             return Err(Error::io(format!("write {}", self.path.display()), error));
         }
         self.state = next;
@@ -200,9 +208,9 @@ impl Manifest {
     fn rewrite(&mut self, state: &ManifestState) -> Result<()> {
         let mut bytes = file_header(MAGIC, VERSION, self.now).to_vec();
         bytes.extend_from_slice(&edit_bytes(&state.changes()));
-        (self.file, self.length) = (None, 0);
+        (self.file, self.length, self.in_doubt) = (None, 0, true);
         vfs::replace(&*self.vfs, &self.path, &bytes).map_err(|error| Error::io(format!("write {}", self.path.display()), error))?;
-        self.length = bytes.len();
+        (self.length, self.in_doubt) = (bytes.len(), false);
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl Store {
         });
     }
 
-    fn replace_version(&self, change: impl FnOnce(&mut Version)) {
+    pub(super) fn replace_version(&self, change: impl FnOnce(&mut Version)) {
         let mut current = self.version.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut next = Version::clone(&current);
         change(&mut next);
@@ -70,7 +70,13 @@ impl Store {
     }
 
     fn write_memory(&self, shard: usize, memory: &Arc<MemoryTable>, sequences: SequenceRange) -> Result<()> {
-        let mut writers = SliceWriters { store: self, next: lock(&self.manifest).state().next_file, writers: BTreeMap::new() };
+        let next = {
+            let mut manifest = lock(&self.manifest);
+            // Numbers may come again only once no manifest names them.
+            manifest.settle()?;
+            manifest.state().next_file
+        };
+        let mut writers = SliceWriters { store: self, next, writers: BTreeMap::new() };
         let written = write_tables(memory, &mut writers).and_then(|()| writers.finish(shard as u16));
         let (next, entries) = match written {
             Ok(written) => written,
@@ -89,7 +95,7 @@ impl Store {
             let path = block_file_path(&self.options.directory, entry.number);
             files.push(StoreFile { entry, file: Ok(BlockFile::open(&*self.options.vfs, &path, &self.options.block_cache)?) });
         }
-        // On an error the files may be named in the manifest or not: they stay, and the next edit decides.
+        // On an error the manifest may name the files or not: they stay until it is settled.
         lock(&self.manifest).edit(&changes)?;
         self.replace_version(|version| {
             let part = &mut version.shards[shard];

@@ -52,6 +52,9 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         }
         manifest.edit(&[Change::Store(options.shards.max(1), options.slice.max(1), options.precision), Change::NextFile(1)])?;
     }
+    if !options.read_only {
+        manifest.settle()?;
+    }
     let state = manifest.state().clone();
     (options.shards, options.slice, options.precision) = (state.shards, state.slice, state.precision);
     let version = Version::new(open_files(&options, &state, &mut recovery.damages), state.tombstones.clone().into_iter().collect());
@@ -83,6 +86,7 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         numbering,
         manifest: Mutex::new(manifest),
         flushing: Mutex::default(),
+        compacting: Mutex::default(),
         meta: Mutex::new(waiting),
         sync_scheduled: AtomicBool::new(false),
         flush_scheduled: AtomicBool::new(false),

@@ -53,12 +53,7 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
             if what.contains("this program") {
                 return Err(Error::with(embudo_types::code::VERSION_NOT_COMPATIBLE, format!("Version not compatible: {}: {what}", path.display())));
             }
-            if find_record(&bytes, SEGMENT_HEADER) < bytes.len() {
-                result.damages.push(Damage { file: path.clone(), offset: 0, bytes: SEGMENT_HEADER as u64, what, torn_tail: false });
-            } else {
-                at = bytes.len();
-                holes.push(Hole { path: path.clone(), segment: place, offset: 0, bytes: at as u64, what });
-            }
+            holes.push(Hole { path: path.clone(), segment: place, offset: 0, bytes: SEGMENT_HEADER.min(bytes.len()) as u64, what });
         }
         while at < bytes.len() {
             let Some((header, payload)) = whole_record(&bytes[at..]) else {
@@ -77,16 +72,19 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
                 continue;
             }
             let follows = header.sequence == result.last + 1 || (result.last == 0 && holes.is_empty());
-            if !follows && header.durable.max(latest_durable(vfs, &bytes[at..], &paths[place + 1..])) + 1 < header.sequence {
+            // A segment without its header is one that was never synced, unless a record of it was.
+            let needed = if holes.iter().any(|hole| hole.offset == 0) { header.sequence } else { header.sequence - 1 };
+            let is_whole = follows && needed < header.sequence;
+            if !is_whole && header.durable.max(latest_durable(vfs, &bytes[at..], &paths[place + 1..])) < needed {
                 cut(vfs, &paths, holes, place, offset, read_only, &mut result)?;
                 return Ok(result);
             }
-            if !follows && holes.is_empty() {
+            if !is_whole && holes.is_empty() {
                 let what = format!("records {} to {} are missing", result.last + 1, header.sequence - 1);
                 holes.push(Hole { path: path.clone(), segment: place, offset: offset as u64, bytes: 0, what });
             }
             // Holes without a missing record are the rest of segments that were written again.
-            let lost = holes.drain(..).filter(|_| !follows);
+            let lost = holes.drain(..).filter(|_| !is_whole);
             result.damages.extend(lost.map(|hole| Damage { file: hole.path, offset: hole.offset, bytes: hole.bytes, what: hole.what, torn_tail: false }));
             match decode_entries(payload) {
                 Ok(entries) => {
