@@ -205,10 +205,11 @@ class Cursor(Generic[RowT]):
         """Does nothing (PEP 249)."""
 
     def close(self) -> None:
-        """Lets the result go; the cursor cannot be used any more."""
-        if not self._closed:
-            self._reset()
-            self._closed = True
+        """Lets the result go; the cursor cannot be used any more. Its ``rowcount`` stays."""
+        self._closed = True
+        if self._result is not None:
+            self._result.close()
+            self._result = None
 
     def __enter__(self) -> Self:
         return self

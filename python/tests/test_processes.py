@@ -97,7 +97,7 @@ def test_threads_share_a_connection(conn: embudo.Connection) -> None:
 
 def _filled(conn: embudo.Connection, rows: int = 400_000) -> str:
     conn.ingest("big", {"ts": range(rows), "v": [i % 7 for i in range(rows)]})
-    return "SELECT v, COUNT(*), STDDEV(v), PERCENTILE(v, 50), SPREAD(v) FROM big PARTITION BY v, ts"
+    return "SELECT v, COUNT(*), STDDEV(v), SPREAD(v) FROM big PARTITION BY v, ts"
 
 
 def test_the_lock_is_released(local: embudo.Connection) -> None:
