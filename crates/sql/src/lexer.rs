@@ -101,10 +101,10 @@ pub(crate) fn is_word(byte: u8) -> bool {
 /// The token that starts at or after `from`, spaces and comments passed over.
 ///
 /// ```
-/// use embudo_sql::lexer::{TokenKind, `next_token`};
+/// use embudo_sql::lexer::{TokenKind, next_token};
 /// let token = next_token("  10s /* ten */", 0);
-/// `assert_eq`!((token.kind, token.start, token.end), (TokenKind::Duration, 2, 5));
-/// `assert_eq`!(next_token("  10s /* ten */", token.end).kind, TokenKind::End);
+/// assert_eq!((token.kind, token.start, token.end), (TokenKind::Duration, 2, 5));
+/// assert_eq!(next_token("  10s /* ten */", token.end).kind, TokenKind::End);
 /// ```
 pub fn next_token(sql: &str, from: usize) -> Token {
     let bytes = sql.as_bytes();
@@ -231,8 +231,8 @@ pub(crate) fn prefix(text: &str, limit: usize) -> &str {
 ///
 /// ```
 /// use embudo_sql::lexer::string_text;
-/// `assert_eq`!(string_text(r"'it''s'"), "it's");
-/// `assert_eq`!(string_text(r"'50\% \x41 a\tb \q'"), "50\\% \\x41 a\tb q");
+/// assert_eq!(string_text(r"'it''s'"), "it's");
+/// assert_eq!(string_text(r"'50\% \x41 a\tb \q'"), "50\\% \\x41 a\tb q");
 /// ```
 pub fn string_text(token: &str) -> Cow<'_, str> {
     let body = token.get(1..token.len().saturating_sub(1)).unwrap_or_default();

@@ -66,7 +66,9 @@ impl Zone {
 
     /// Ticks of a local date and time of day. A time that a clock change skipped moves on by the gap; one that stands twice is the earlier.
     pub fn from_local(&self, local: civil::DateTime) -> Option<i64> {
-        self.0.to_ambiguous_timestamp(local).compatible().ok().map(Timestamp::as_second)
+        let second = |local| self.0.to_ambiguous_timestamp(local).compatible().ok().map(Timestamp::as_second);
+        // jiff's last instant lies in 9999-12-30, UTC; no zone changes its clock on the day after.
+        second(local).or_else(|| local.checked_sub(jiff::Span::new().days(1)).ok().and_then(second).map(|day_before| day_before + 86_400))
     }
 
     /// The local date and time of day of an instant, to whole seconds. `None` outside years -9999 to 9999.

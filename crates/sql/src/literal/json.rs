@@ -50,9 +50,9 @@ const PARSE_ERROR: &str = "json parse error";
 ///
 /// ```
 /// use embudo_sql::literal::normalise_json;
-/// `assert_eq`!(normalise_json(r#"{"b": 1, "a": "x", "b": 2}"#).unwrap().unwrap(), r#"{"a":"x","b":1}"#);
+/// assert_eq!(normalise_json(r#"{"b": 1, "a": "x", "b": 2}"#).unwrap().unwrap(), r#"{"a":"x","b":1}"#);
 /// assert!(normalise_json("[1]").is_err());
-/// `assert_eq`!(normalise_json(" ").unwrap(), None);
+/// assert_eq!(normalise_json(" ").unwrap(), None);
 /// ```
 pub fn normalise_json(text: &str) -> embudo_types::Result<Option<String>> {
     normalise(text).map_err(|refusal| refusal.near(text))

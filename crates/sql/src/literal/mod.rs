@@ -94,9 +94,9 @@ const INVALID_TIMESTAMP: &str = "invalid timestamp";
 /// use embudo_sql::{ast::table::LiteralValue, literal::{LiteralContext, convert}};
 /// use embudo_types::{DataType, Precision, Value, Zone};
 /// let context = LiteralContext { zone: &Zone::utc(), now: 0, precision: Precision::Milli, parameters: &[] };
-/// `assert_eq`!(convert(&LiteralValue::String("12.6".into()), DataType::TinyInt, "v", &context).unwrap(), Value::TinyInt(13));
+/// assert_eq!(convert(&LiteralValue::String("12.6".into()), DataType::TinyInt, "v", &context).unwrap(), Value::TinyInt(13));
 /// let error = convert(&LiteralValue::Number("128".into()), DataType::TinyInt, "v", &context).unwrap_err();
-/// `assert_eq`!(error.message(), "syntax error near '128' (tinyint data overflow)");
+/// assert_eq!(error.message(), "syntax error near '128' (tinyint data overflow)");
 /// ```
 pub fn convert(literal: &LiteralValue, target: DataType, name: &str, context: &LiteralContext<'_>) -> Result<Value> {
     let scalar = match literal {

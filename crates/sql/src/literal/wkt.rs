@@ -9,8 +9,8 @@ const MAX_NESTING: usize = 16;
 ///
 /// ```
 /// use embudo_sql::literal::wkt_to_wkb;
-/// `assert_eq`!(wkt_to_wkb("POINT(1 2)").unwrap().len(), 21);
-/// `assert_eq`!(wkt_to_wkb("POINT(1)").unwrap_err(), "ParseException: Expected number but encountered ')'");
+/// assert_eq!(wkt_to_wkb("POINT(1 2)").unwrap().len(), 21);
+/// assert_eq!(wkt_to_wkb("POINT(1)").unwrap_err(), "ParseException: Expected number but encountered ')'");
 /// ```
 pub fn wkt_to_wkb(text: &str) -> Result<Vec<u8>, String> {
     let mut reader = Reader { rest: text, points: 0 };

@@ -30,9 +30,9 @@ pub(crate) const MAX_TABLE_NAME: usize = 192;
 ///
 /// ```
 /// let statement = embudo_sql::parse("SELECT COUNT(*) FROM meters WHERE ts > NOW - 1h;").unwrap();
-/// `assert_eq`!(statement.to_string(), "SELECT count(*) FROM `meters` WHERE `ts` > now - 1h");
+/// assert_eq!(statement.to_string(), "SELECT count(*) FROM `meters` WHERE `ts` > now - 1h");
 /// let error = embudo_sql::parse("SELECT FROM t").unwrap_err();
-/// `assert_eq`!(error.to_string(), "[0x2600]: syntax error near \"from t\"");
+/// assert_eq!(error.to_string(), "[0x2600]: syntax error near \"from t\"");
 /// ```
 pub fn parse(sql: &str) -> Result<Statement> {
     if sql.len() > MAX_STATEMENT {
