@@ -34,6 +34,10 @@ pub(super) use with_number_type;
 pub(super) trait Number: Copy + PartialOrd + Default + Send + Sync + 'static {
     /// As a double.
     fn double(self) -> f64;
+    /// Its square as a double; of a FLOAT rounded to one, as TDengine computes it.
+    fn square(self) -> f64 {
+        self.double() * self.double()
+    }
     /// The cell of a value of its type.
     fn of(value: &embudo_types::Value) -> Option<Self>;
     /// Sum of a slice, exact of integers.
@@ -82,12 +86,12 @@ pub(super) fn sum_doubles<N: Number>(values: &[N]) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
-/// Sum of squared distances from `mean`, in eight lanes.
+/// Sum of squared distances from `mean`, in eight lanes; what rounding changed in [`Number::square`] is in it.
 pub(super) fn squared_distances<N: Number>(values: &[N], mean: f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let square = |value: &N| {
         let distance = value.double() - mean;
-        distance * distance
+        distance * distance + (value.square() - value.double() * value.double())
     };
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
@@ -164,6 +168,9 @@ macro_rules! float_number {
         impl Number for $native {
             fn double(self) -> f64 {
                 self.into()
+            }
+            fn square(self) -> f64 {
+                (self * self).into()
             }
             fn of(value: &embudo_types::Value) -> Option<Self> {
                 if let embudo_types::Value::$variant(value) = value { Some(*value) } else { None }

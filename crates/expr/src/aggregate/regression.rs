@@ -45,7 +45,7 @@ fn create(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Result<Box<dyn
     )
 }
 
-/// Sums over values y and their numbers i, counted from 0.
+/// Sums over values y at places x.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     count: f64,
@@ -56,35 +56,35 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, value: f64) {
-        self.places += self.count;
-        self.squares += self.count * self.count;
+    fn add(&mut self, value: f64, start: f64, step: f64) {
+        let place = start + self.count * step;
+        self.places += place;
+        self.squares += place * place;
         self.values += value;
-        self.products += self.count * value;
+        self.products += place * value;
         self.count += 1.0;
     }
 
-    /// Both, the other's values after this one's.
-    fn plus(self, other: Self) -> Self {
+    /// Both, the other's values after this one's: they move by as many steps as this one has values.
+    fn plus(self, other: Self, step: f64) -> Self {
+        let shift = self.count * step;
         Self {
             count: self.count + other.count,
-            places: self.places + other.places + self.count * other.count,
-            squares: self.squares + other.squares + 2.0 * self.count * other.places + self.count * self.count * other.count,
+            places: self.places + other.places + shift * other.count,
+            squares: self.squares + other.squares + 2.0 * shift * other.places + shift * shift * other.count,
             values: self.values + other.values,
-            products: self.products + other.products + self.count * other.values,
+            products: self.products + other.products + shift * other.values,
         }
     }
 
-    /// Slope and intercept over x = start + i * step.
-    fn line(self, start: f64, step: f64) -> Option<(f64, f64)> {
-        let determinant = self.count * self.squares - self.places * self.places;
-        if determinant == 0.0 {
+    /// Slope and intercept; `None` of fewer than two values.
+    fn line(self) -> Option<(f64, f64)> {
+        if self.count < 2.0 {
             return None;
         }
-        let slope = (self.count * self.products - self.places * self.values) / determinant;
-        let at_first = (self.values - slope * self.places) / self.count;
-        let slope = slope / step;
-        Some((slope, at_first - slope * start))
+        let mean_place = self.places / self.count;
+        let slope = (self.products - self.values * mean_place) / (self.squares - self.places * mean_place);
+        Some((slope, (self.values - slope * self.places) / self.count))
     }
 }
 
@@ -108,7 +108,7 @@ where
         for run in runs {
             let state = &mut self.states[run.group as usize];
             valid_stretches(array.nulls(), run.start as usize, run.end as usize, |start, end| {
-                array.values()[start..end].iter().for_each(|value| state.add(value.double()))
+                array.values()[start..end].iter().for_each(|value| state.add(value.double(), self.start, self.step))
             });
         }
         Ok(())
@@ -117,14 +117,14 @@ where
     fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()> {
         for (sums, &group) in same_state::<Self>(other)?.states.drain(..).zip(groups) {
             let state = &mut self.states[group as usize];
-            *state = state.plus(sums);
+            *state = state.plus(sums, self.step);
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let text = |sums: Sums| {
-            let (slope, intercept) = sums.line(self.start, self.step)?;
+            let (slope, intercept) = sums.line()?;
             let mut text = String::from("{slop:");
             write_item(slope, &mut text);
             text.push_str(", intercept:");
@@ -149,15 +149,15 @@ mod tests {
     #[test]
     fn lines_join() {
         let values = [3.0, 5.0, 8.0, 4.0, 1.0];
-        let all = values.iter().fold(Sums::default(), |mut sums, &value| {
-            sums.add(value);
-            sums
-        });
-        let (mut left, mut right) = (Sums::default(), Sums::default());
-        values[..2].iter().for_each(|&value| left.add(value));
-        values[2..].iter().for_each(|&value| right.add(value));
-        assert_eq!(left.plus(right).line(1.0, 2.0), all.line(1.0, 2.0));
-        assert_eq!(Sums::default().line(1.0, 1.0), None);
+        let sums = |values: &[f64]| {
+            values.iter().fold(Sums::default(), |mut sums, &value| {
+                sums.add(value, 1.0, 2.0);
+                sums
+            })
+        };
+        assert_eq!(sums(&values[..2]).plus(sums(&values[2..]), 2.0).line(), sums(&values).line());
+        assert_eq!(sums(&[2.0, 4.0]).line(), Some((1.0, 1.0)));
+        assert_eq!(sums(&[2.0]).line(), None);
     }
 
     #[test]

@@ -100,11 +100,10 @@ impl Histogram {
         let mut below = 0.0;
         for (at, bin) in self.bins.iter().enumerate() {
             below += bin.count;
-            let next = self.bins.get(at + 1)?;
             if wanted < below {
                 return Some(bin.value);
             }
-            if wanted < below + next.count {
+            if let Some(next) = self.bins.get(at + 1).filter(|next| wanted < below + next.count) {
                 return Some(bin.value + (next.value - bin.value) * trapezoid_share(bin.count, next.count, wanted - below));
             }
         }
@@ -211,6 +210,9 @@ mod tests {
         let mut digest = Digest::default();
         (1..=17).for_each(|value| digest.add(f64::from(value)));
         assert_eq!(digest.quantile(0.5), Some(9.0));
+        let mut equal = Histogram::default();
+        (0..9).for_each(|_| equal.add(5.0));
+        assert_eq!(equal.quantile(0.5), Some(5.0));
         assert_eq!(Digest::default().quantile(0.5), None);
         assert_eq!(Histogram::default().quantile(0.5), None);
     }

@@ -206,7 +206,7 @@ struct Curve {
 
 impl Curve {
     fn extend(&mut self, point: Point) {
-        self.area += (self.last.1 + point.1) * (point.0 - self.last.0) as f64;
+        self.area += twice_the_area(self.last, point);
         self.last = point;
     }
 
@@ -214,6 +214,16 @@ impl Curve {
         let span = (self.last.0 - self.first.0) as f64;
         if span == 0.0 { self.last.1 } else { self.area / (2.0 * span) }
     }
+}
+
+/// Twice the area between the line through two points and zero. A line that crosses zero is cut there, which rounds as TDengine's does.
+fn twice_the_area(left: Point, right: Point) -> f64 {
+    if (left.1 >= 0.0) == (right.1 >= 0.0) || left.1 == 0.0 || right.1 == 0.0 {
+        return (left.1 + right.1) * (right.0 - left.0) as f64;
+    }
+    let (left_time, right_time) = (left.0 as f64, right.0 as f64);
+    let crossing = (left_time * right.1 - right_time * left.1) / (right.1 - left.1);
+    left.1 * (crossing - left_time) + right.1 * (right_time - crossing)
 }
 
 struct Average<T: ArrowPrimitiveType> {
