@@ -23,7 +23,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<u64> 
     let rows = write(|pending| {
         let mut sink = Sink { context, pending, clause: None, last: None };
         match parse(sql, &insert_context, &mut sink)? {
-            InsertOutcome::Rows(rows) => Ok(rows),
+            InsertOutcome::Rows(_) => pending.distinct_rows(),
             InsertOutcome::Select(insert) => {
                 select = Some(insert);
                 Ok(0)

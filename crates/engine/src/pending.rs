@@ -8,7 +8,7 @@ use arrow_array::ArrayRef;
 use arrow_buffer::ScalarBuffer;
 use embudo_catalog::{Database, NewChild, Schema, Supertable, Table, TableOptions};
 use embudo_storage::{BatchColumn, ColumnBatch, Entry, Uid};
-use embudo_types::{Error, Precision, Result, Value, code};
+use embudo_types::{DataType, Error, Precision, Result, Value, code};
 use rustc_hash::FxHashMap;
 
 /// Rows of one table in the making.
@@ -141,6 +141,11 @@ impl Pending {
         Ok(())
     }
 
+    /// Rows with a key of their own: what a statement reports, since rows of one statement that share table, time and key become one.
+    pub fn distinct_rows(&self) -> Result<u64> {
+        self.databases.iter().flat_map(|database| &database.tables).try_fold(0, |sum, table| Ok(sum + table.distinct_rows()?))
+    }
+
     /// Writes everything, one atomic record a database; tables without rows are made too.
     pub fn commit(self) -> Result<(), Refusal> {
         self.databases.into_iter().try_for_each(PendingDatabase::commit)
@@ -185,6 +190,26 @@ impl PendingDatabase {
 }
 
 impl PendingTable {
+    fn distinct_rows(&self) -> Result<u64> {
+        let rows: usize = self.rows.iter().map(|rows| rows.timestamps.len()).sum();
+        if let [only] = self.rows.as_slice()
+            && only.timestamps.windows(2).all(|pair| pair[0] < pair[1])
+        {
+            return Ok(rows as u64);
+        }
+        let mut keys = Vec::with_capacity(rows);
+        for part in &self.rows {
+            let key_type = self.schema.key().map_or(DataType::Null, |column| column.data_type);
+            for (row, tick) in part.timestamps.iter().enumerate() {
+                let key = part.key.as_ref().map_or(Value::Null, |key| embudo_expr::value_at(key, key_type, row));
+                keys.push((*tick, key_bytes(key)));
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys.len() as u64)
+    }
+
     fn uid_if_unchanged(&self, database: &Database) -> Result<Uid, Refusal> {
         let Target::Table(seen) = &self.target else { return Err(Refusal::Stale) };
         match database.table(&self.name) {
@@ -199,6 +224,18 @@ impl PendingTable {
             let Rows { timestamps, key, columns } = rows;
             Entry::Rows(ColumnBatch { uid, schema_version, timestamps, key, columns })
         }));
+    }
+}
+
+/// Bytes that equal composite keys share.
+fn key_bytes(key: Value) -> Vec<u8> {
+    match key {
+        Value::Varchar(bytes) => bytes,
+        Value::Int(value) => value.to_le_bytes().to_vec(),
+        Value::UInt(value) => value.to_le_bytes().to_vec(),
+        Value::BigInt(value) => value.to_le_bytes().to_vec(),
+        Value::UBigInt(value) => value.to_le_bytes().to_vec(),
+        _ => Vec::new(),
     }
 }
 

@@ -86,13 +86,18 @@ fn fails(session: &Session, sql: &str) -> (code::Code, String) {
 fn rows_go_in_and_come_out() {
     let s = memory();
     run(&s, "CREATE STABLE meters (ts TIMESTAMP, current FLOAT, voltage INT) TAGS (location VARCHAR(64), groupid INT)");
-    assert_eq!(run(&s, "INSERT INTO d1 USING meters TAGS ('San Francisco', 2) VALUES (1000, 1.5, 220) (2000, 2.5, 221) d2 USING meters TAGS ('涛', 3) VALUES (1500, 3.5, NULL)"), ["3"]);
+    assert_eq!(
+        run(
+            &s,
+            "INSERT INTO d1 USING meters TAGS ('San Francisco', 2) VALUES (1000, 1.5, 220) (2000, 2.5, 221) d2 USING meters TAGS ('涛', 3) VALUES (1500, 3.5, NULL)"
+        ),
+        ["3"]
+    );
     assert_eq!(run(&s, "SELECT * FROM d1"), ["1000|1.5|220", "2000|2.5|221"]);
-    assert_eq!(run(&s, "SELECT tbname, ts, voltage, location, groupid FROM meters ORDER BY ts"), [
-        "d1|1000|220|San Francisco|2",
-        "d2|1500|NULL|涛|3",
-        "d1|2000|221|San Francisco|2",
-    ]);
+    assert_eq!(
+        run(&s, "SELECT tbname, ts, voltage, location, groupid FROM meters ORDER BY ts"),
+        ["d1|1000|220|San Francisco|2", "d2|1500|NULL|涛|3", "d1|2000|221|San Francisco|2",]
+    );
     assert_eq!(run(&s, "INSERT INTO d1 (ts, voltage) VALUES (1000, 7)"), ["1"]);
     assert_eq!(run(&s, "SELECT * FROM d1 WHERE ts = 1000"), ["1000|1.5|7"]);
     assert_eq!(run(&s, "SELECT COUNT(*) FROM meters WHERE groupid = 3"), ["1"]);
@@ -307,7 +312,7 @@ fn writers_and_ddl_meet() {
             let s = s.clone();
             scope.spawn(move || {
                 for row in 0..200 {
-                    let sql = format!("INSERT INTO c{} USING s TAGS ({writer}) (ts, a) VALUES ({}, {row})", row % 20, writer * 1000 + row);
+                    let sql = format!("INSERT INTO c{} USING s (g) TAGS ({writer}) (ts, a) VALUES ({}, {row})", row % 20, writer * 1000 + row);
                     run(&s, &sql);
                 }
             });
