@@ -1,6 +1,7 @@
 //! One database's store: entries in, snapshots out. Keeps the order between log and memory and replaces versions; opening and
 //! flushing have their own files.
 
+mod compact;
 mod flush;
 mod open;
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub struct Store {
     manifest: Mutex<Manifest>,
     /// One flush at a time.
     flushing: Mutex<()>,
+    /// Held while files are rewritten.
+    compacting: Mutex<()>,
     /// Sequences of catalogue entries that the catalogue does not hold durably yet, ascending.
     meta: Mutex<std::collections::VecDeque<Sequence>>,
     sync_scheduled: AtomicBool,
@@ -217,9 +220,12 @@ impl Store {
         self.flush_to(0)
     }
 
-    /// Rewrites block files that reach into the range into fewer, better packed ones. For now it flushes, which is what it needs first.
-    pub fn compact(&self, _range: TimeRange) -> Result<()> {
-        self.flush()
+    /// Writes the rows in memory into block files and rewrites all files of the time slices that reach into the range into one packed
+    /// file a slice, deletions applied. Readers and writers go on meanwhile.
+    pub fn compact(&self, range: TimeRange) -> Result<()> {
+        self.check_writable()?;
+        self.flush()?;
+        self.compact_range(range)
     }
 
     /// Removes a table's rows; its number is never used again.
