@@ -37,7 +37,7 @@ fn bind_table(database: Option<&str>, name: &str, alias: Option<&str>, context: 
         return system_table(database, name, &label, context);
     }
     let missing = |what: &str| Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, format!("Fail to get table info, error: {what}"));
-    let database = context.catalog.database(database)?;
+    let database = context.catalog.database(database).map_err(|error| missing(error.message()))?;
     let table = database.table(name).ok_or_else(|| missing("Table does not exist"))?;
     let precision = database.precision();
     let (kind, schema) = match &table {

@@ -179,6 +179,9 @@ fn bind_rows(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowScope<'_
     let binder = Binder::new(context, rows);
     let bound = items.iter().map(|item| binder.bind(&item.expr)).collect::<Result<Vec<_>>>()?;
     let having = select.having.as_ref().map(|having| binder.bind_condition(having)).transpose()?;
+    if select.distinct && bound.iter().any(|expr| expr.data_type() == DataType::Json && expr.input_index().is_some()) {
+        return Err(Error::new(code::JSON_NOT_SUPPORT_IN_GROUP_PARTITION));
+    }
     let is_super = rows.relation().table().is_some_and(|table| !table.is_single());
     let all_per_table = bound.iter().all(|expr| rows.is_per_table(expr)) && bound.iter().any(|expr| expr.constant().is_none());
     if select.tags_only && !all_per_table {
