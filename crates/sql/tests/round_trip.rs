@@ -377,7 +377,7 @@ fn statement() -> impl Strategy<Value = Statement> {
 fn what_is_shown_parses_to_the_same_tree() {
     // Trees of trees of strategies need more stack than a test's thread has.
     let run = || {
-        let mut runner = TestRunner::new(ProptestConfig { cases: 2_000, ..ProptestConfig::default() });
+        let mut runner = TestRunner::new(ProptestConfig { cases: 1_000, ..ProptestConfig::default() });
         let result = runner.run(&statement(), |statement| {
             let sql = statement.to_string();
             match parse(&sql) {
@@ -392,7 +392,7 @@ fn what_is_shown_parses_to_the_same_tree() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_panics(sql in "(SELECT|CREATE|INSERT INTO|SHOW|ALTER)?( ?(\\(|\\)|,|'|\"|`|[a-z]{1,3}|[0-9.]{1,3}|-|/\\*|\\\\|é|FROM|TABLE|USING|VALUES|CASE|NOT)){0,12}") {

@@ -383,10 +383,10 @@ impl<'a, 's> Reader<'a, 's> {
             }
             number += 1;
             let row = line.trim_end_matches(['\n', '\r']);
-            if row.trim().is_empty() || number == 1 && Self::file_row(row, self.context, &context, &mut Self::columns(layout, 1)?).is_err() {
+            if row.trim().is_empty() || number == 1 && self.file_row(row, &context, &mut Self::columns(layout, 1)?).is_err() {
                 continue;
             }
-            Self::file_row(row, self.context, &context, &mut columns)?;
+            self.file_row(row, &context, &mut columns)?;
             bytes += length;
             if bytes >= FILE_BYTES || columns.first().is_some_and(|column| column.builder.len() >= FILE_ROWS) {
                 self.hand_over(std::mem::replace(&mut columns, Self::columns(layout, 0)?))?;
@@ -402,7 +402,11 @@ impl<'a, 's> Reader<'a, 's> {
         Ok(())
     }
 
-    fn file_row(line: &str, insert: &InsertContext<'_>, context: &LiteralContext<'_>, columns: &mut [Column<'_>]) -> Result<()> {
-        CellReader { sql: line, at: 0, clock: Clock::new(insert.zone), parameters: 0 }.row(columns, context, None)
+    /// One line; what the clock learned from it is kept for the next.
+    fn file_row(&mut self, line: &str, context: &LiteralContext<'_>, columns: &mut [Column<'_>]) -> Result<()> {
+        let mut reader = CellReader { sql: line, at: 0, clock: self.cells.clock, parameters: 0 };
+        reader.row(columns, context, None)?;
+        self.cells.clock.take_hour(&reader.clock);
+        Ok(())
     }
 }

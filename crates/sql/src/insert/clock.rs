@@ -8,6 +8,7 @@ const HOUR: usize = 13;
 const SECOND: usize = 19;
 
 /// Reads `'YYYY-MM-DD HH:MM:SS[.f…]'` in one zone.
+#[derive(Clone, Copy)]
 pub(super) struct Clock<'a> {
     zone: &'a Zone,
     /// The hour last read, zeros for none, and its first second since the epoch.
@@ -18,6 +19,11 @@ pub(super) struct Clock<'a> {
 impl<'a> Clock<'a> {
     pub(super) fn new(zone: &'a Zone) -> Self {
         Self { zone, hour: [0; HOUR], hour_start: 0 }
+    }
+
+    /// Takes over the hour that a clock of the same zone learned.
+    pub(super) fn take_hour(&mut self, other: &Clock<'_>) {
+        (self.hour, self.hour_start) = (other.hour, other.hour_start);
     }
 
     /// Ticks of the quoted time at the start of `bytes` and its length with the quotes; `None` for any other form, which is then read
