@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import os
 import pathlib
 import shutil
@@ -33,11 +34,24 @@ STEP = 10
 ROWS_A_METER = SECONDS // STEP
 ROWS = METERS * ROWS_A_METER
 DAY = datetime.datetime(2024, 6, 1, tzinfo=datetime.UTC)
-CITIES = ("Campbell", "Cupertino", "Los Angeles", "Mountain View", "Palo Alto", "San Diego", "San Francisco", "Sunnyvale")
+CITIES = (
+    "Campbell",
+    "Cupertino",
+    "Los Angeles",
+    "Mountain View",
+    "Palo Alto",
+    "San Diego",
+    "San Francisco",
+    "Sunnyvale",
+)
 
 QUERIES = (
     ("INTERVAL", "hourly averages of all", "SELECT _wstart, AVG(current), MAX(voltage) FROM fleet.meters INTERVAL(1h)"),
-    ("PARTITION BY", "highest current of each meter", "SELECT tbname, MAX(current) FROM fleet.meters PARTITION BY tbname"),
+    (
+        "PARTITION BY",
+        "highest current of each meter",
+        "SELECT tbname, MAX(current) FROM fleet.meters PARTITION BY tbname",
+    ),
     ("LAST", "newest reading of each meter", "SELECT tbname, LAST(current) FROM fleet.meters PARTITION BY tbname"),
     (
         "FILL",
@@ -45,7 +59,11 @@ QUERIES = (
         "SELECT _wstart, AVG(current) FROM fleet.d7 WHERE ts >= '2024-06-01T06:00:00Z' AND ts < '2024-06-01T07:00:00Z' "
         "INTERVAL(5s) FILL(LINEAR)",
     ),
-    ("JSON tag", "meters of one city", "SELECT COUNT(*), AVG(current) FROM fleet.meters WHERE info->'city' = 'Palo Alto'"),
+    (
+        "JSON tag",
+        "meters of one city",
+        "SELECT COUNT(*), AVG(current) FROM fleet.meters WHERE info->'city' = 'Palo Alto'",
+    ),
 )
 
 INSERT = """INSERT INTO
@@ -76,8 +94,7 @@ def page(url: str, where: str, png: pathlib.Path) -> None:
     cursor.execute("DROP DATABASE IF EXISTS power")
     cursor.execute("CREATE DATABASE power KEEP 36500")
     cursor.execute(
-        "CREATE STABLE power.meters (ts TIMESTAMP, current FLOAT, voltage INT, phase FLOAT) "
-        "TAGS (location BINARY(64), groupId INT)"
+        "CREATE STABLE power.meters (ts TIMESTAMP, current FLOAT, voltage INT, phase FLOAT) TAGS (location BINARY(64), groupId INT)"
     )
     cursor.execute(INSERT)
     print("inserted row count:", cursor.rowcount)
@@ -200,7 +217,7 @@ def write_png(path: pathlib.Path, lines: list[list[tuple[float, float]]], frame:
         dot(margin, y, (120, 120, 120), 0)
     for colour, line in zip(COLOURS, lines, strict=False):
         corners = [place(*point) for point in line]
-        for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+        for (x0, y0), (x1, y1) in itertools.pairwise(corners):
             steps = max(abs(x1 - x0), abs(y1 - y0), 1)
             for step in range(steps + 1):
                 dot(x0 + (x1 - x0) * step // steps, y0 + (y1 - y0) * step // steps, colour)
@@ -212,9 +229,7 @@ def write_png(path: pathlib.Path, lines: list[list[tuple[float, float]]], frame:
 
     scanlines = b"".join(b"\x00" + pixels[row * width * 3 : (row + 1) * width * 3] for row in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines)) + chunk(b"IEND", b"")
-    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines)) + chunk(b"IEND", b""))
 
 
 # ---------------------------------------------------------------- a day of 1,000 meters
@@ -225,14 +240,13 @@ def write_day(folder: str) -> None:
 
     Every line it prints is true of what is already safe: rows acknowledged so far, times of queries.
     """
-    import embudo
     import numpy
+
+    import embudo
 
     with embudo.connect(folder, timezone="UTC") as conn:
         conn.execute("CREATE DATABASE fleet KEEP 36500")
-        conn.execute(
-            "CREATE STABLE fleet.meters (ts TIMESTAMP, current FLOAT, voltage INT, phase FLOAT) TAGS (info JSON)"
-        )
+        conn.execute("CREATE STABLE fleet.meters (ts TIMESTAMP, current FLOAT, voltage INT, phase FLOAT) TAGS (info JSON)")
         start = numpy.datetime64(DAY.replace(tzinfo=None), "ms")
         ts = start + numpy.arange(ROWS_A_METER) * numpy.timedelta64(STEP * 1000, "ms")
         turn = numpy.arange(ROWS_A_METER) * (2 * numpy.pi / ROWS_A_METER)
@@ -277,9 +291,7 @@ def day_of_meters(folder: pathlib.Path) -> None:
     import embudo
 
     title(f"{METERS:,} meters, a day at {STEP} s: {ROWS:,} rows, embedded")
-    writer = subprocess.Popen(
-        [sys.executable, __file__, "--write", str(folder)], stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+    writer = subprocess.Popen([sys.executable, __file__, "--write", str(folder)], stdout=subprocess.PIPE, text=True, bufsize=1)
     started, acknowledged = time.perf_counter(), 0
     for words in _reports(writer):
         if words[0] == "rows":
@@ -377,7 +389,11 @@ def main() -> None:
             page(arguments.url, f"over REST, {arguments.url}", pictures / "quickstart-rest.png")
             return
         os.environ["EMBUDO_DSN"] = str(folder / "page")
-        page("http://localhost:6041", "embedded: EMBUDO_DSN leads it to a folder, no server runs", pictures / "quickstart.png")
+        page(
+            "http://localhost:6041",
+            "embedded: EMBUDO_DSN leads it to a folder, no server runs",
+            pictures / "quickstart.png",
+        )
         del os.environ["EMBUDO_DSN"]
         day_of_meters(folder / "fleet")
         server, url = serve(folder / "served")
@@ -390,7 +406,7 @@ def main() -> None:
         if arguments.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     title(f"Done in {time.perf_counter() - started:.1f} s. Three things to try next")
-    print('  python -c "import embudo; print(embudo.connect(\'./data\').execute(\'SHOW DATABASES\').df())"')
+    print("  python -c \"import embudo; print(embudo.connect('./data').execute('SHOW DATABASES').df())\"")
     print("  embudo shell --data ./data            TDengine's SQL on a folder")
     print("  embudo serve --data ./data            then point any TDengine client at http://localhost:6041")
 

@@ -1,7 +1,9 @@
 """The compiled extension. Private: the classes here are reached through :mod:`embudo`."""
 
-from collections.abc import Buffer, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict, final
+
+from typing_extensions import Buffer
 
 __version__: Final[str]
 
@@ -85,9 +87,7 @@ class Session:
         timeout: float | None = None,
         request_id: int | None = None,
     ) -> Result: ...
-    def run_many(
-        self, sql: str, rows: Iterable[Sequence[object] | Mapping[str, object]], timeout: float | None = None
-    ) -> int: ...
+    def run_many(self, sql: str, rows: Iterable[Sequence[object] | Mapping[str, object]], timeout: float | None = None) -> int: ...
     def ingest(
         self,
         target: str,

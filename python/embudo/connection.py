@@ -25,7 +25,9 @@ TupleRow = tuple[Any, ...]
 
 
 @overload
-def connect(dsn: str | os.PathLike[str] = ..., *, application: str | None = ..., **options: object) -> Connection[TupleRow]: ...
+def connect(
+    dsn: str | os.PathLike[str] = ..., *, row_factory: None = ..., application: str | None = ..., **options: object
+) -> Connection[TupleRow]: ...
 @overload
 def connect(
     dsn: str | os.PathLike[str] = ..., *, row_factory: RowFactory[RowT], application: str | None = ..., **options: object
@@ -33,7 +35,7 @@ def connect(
 def connect(
     dsn: str | os.PathLike[str] = ":memory:",
     *,
-    row_factory: RowFactory[Any] = tuple_row,
+    row_factory: RowFactory[Any] | None = None,
     application: str | None = None,
     **options: object,
 ) -> Connection[Any]:
@@ -43,7 +45,7 @@ def connect(
         dsn: a directory (text without ``://``, or a path object), made if missing; ``":memory:"`` for a private database in
             memory, ``":memory:NAME"`` for one that this process shares by name; ``embudo:///dir``; or a server:
             ``taosrest://user:password@host:6041/database`` (``taosrest+https://``).
-        row_factory: what rows become: :func:`embudo.tuple_row`, :func:`embudo.dict_row`, :func:`embudo.named_row`.
+        row_factory: what rows become: :func:`embudo.tuple_row` (without one), :func:`embudo.dict_row`, :func:`embudo.named_row`.
         application: name of the program, shown in the server's list of connections.
         **options: keys of the DSN as keywords, such as ``database``, ``user``, ``password``, ``timezone``, ``timeout``
             (seconds), ``read_only``, ``memory_limit``; they override the DSN's.
@@ -58,7 +60,7 @@ def connect(
     log = quiet()
     if log is not None:
         log.info("connected to %s (%s)", session.dsn, session.transport)
-    return Connection(session, row_factory)
+    return Connection(session, row_factory or tuple_row)
 
 
 def _path_dsn(path: str) -> str:
@@ -131,7 +133,11 @@ class Connection(Generic[RowT]):
         return Cursor(self, self._session, row_factory or self.row_factory)
 
     def execute(
-        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None, *, timeout: float | None = None
+        self,
+        sql: str,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
+        *,
+        timeout: float | None = None,
     ) -> Cursor[RowT]:
         """Runs one statement on a new cursor: see :meth:`Cursor.execute`."""
         return self.cursor().execute(sql, parameters, timeout=timeout)
@@ -215,9 +221,7 @@ class Connection(Generic[RowT]):
     def __enter__(self) -> Connection[RowT]:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -257,9 +261,7 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def __repr__(self) -> str:

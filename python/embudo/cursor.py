@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from embudo import errors
 from embudo.logger import quiet
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
-    from typing_extensions import Self
 
     from embudo import _embudo
     from embudo.connection import Connection
@@ -81,7 +80,11 @@ class Cursor(Generic[RowT]):
         return
 
     def execute(
-        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None, *, timeout: float | None = None
+        self,
+        sql: str,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
+        *,
+        timeout: float | None = None,
     ) -> Self:
         """Runs one statement.
 
@@ -106,9 +109,7 @@ class Cursor(Generic[RowT]):
             log.debug("%.3f ms, %s rows: %s", (perf_counter() - started) * 1e3, self._rowcount, sql)
         return self
 
-    def executemany(
-        self, sql: str, rows: Iterable[Sequence[object] | Mapping[str, object]], *, timeout: float | None = None
-    ) -> Self:
+    def executemany(self, sql: str, rows: Iterable[Sequence[object] | Mapping[str, object]], *, timeout: float | None = None) -> Self:
         """Runs one statement for every row of parameters; the rows of an INSERT are written together.
 
         In an INSERT, a ``?`` in the place of the table's name takes a name.
@@ -141,7 +142,7 @@ class Cursor(Generic[RowT]):
         return self
 
     def __next__(self) -> RowT:
-        rows = self._rows(1)
+        rows: list[RowT] = self._rows(1)
         if not rows:
             raise StopIteration
         return rows[0]
@@ -214,9 +215,7 @@ class Cursor(Generic[RowT]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -83,7 +83,7 @@ class OperationalError(DatabaseError):
     """What went wrong is not the statement: a connection, a disk, a limit, an interruption."""
 
 
-class OperationTimeout(OperationalError, TimeoutError):
+class OperationTimeout(OperationalError, TimeoutError):  # type: ignore[misc] # both have errno
     """A statement was not done within its time limit."""
 
 
@@ -148,12 +148,8 @@ def _class_of(code: int, name: str) -> type[Error]:
     return OperationalError
 
 
-def exception(
-    code: int, name: str, message: str, *, position: int | None = None, status: int | None = None
-) -> Error:
+def exception(code: int, name: str, message: str, *, position: int | None = None, status: int | None = None) -> Error:
     """The exception of a TDengine code; the extension calls this for every failure."""
     # Codes that stand twice in TDengine's table end in their number.
     plain = name.removesuffix(f"_{code:04X}")
-    return _class_of(code, plain)(
-        message, code, code_name=plain, position=position, http_status=status, hint=_HINTS.get(plain)
-    )
+    return _class_of(code, plain)(message, code, code_name=plain, position=position, http_status=status, hint=_HINTS.get(plain))

@@ -79,15 +79,13 @@ def _given(data: Any) -> object:
 
 def _records(records: Iterable[object]) -> list[_Column]:
     columns: dict[str, list[object]] = {}
-    count = 0
-    for record in records:
+    for row, record in enumerate(records):
         if not isinstance(record, Mapping):
-            raise InterfaceError(f"row {count} is {type(record).__name__}, not a dictionary")
+            raise InterfaceError(f"row {row} is {type(record).__name__}, not a dictionary")
         for name, value in record.items():
-            columns.setdefault(name, [None] * count).append(value)
-        count += 1
+            columns.setdefault(name, [None] * row).append(value)
         for values in columns.values():
-            if len(values) < count:
+            if len(values) <= row:
                 values.append(None)
     return [(name, "list", values, None) for name, values in columns.items()]
 
@@ -103,7 +101,7 @@ def _column(name: str, values: Any) -> _Column:
     if hasattr(values, "to_numpy"):  # a polars series, a pyarrow array
         return _array(name, values.to_numpy())
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(values, memoryview) or type(values).__name__ == "array":
+    if (numpy is not None and isinstance(values, memoryview)) or type(values).__name__ == "array":
         return _array(name, numpy.asarray(values))  # type: ignore[union-attr]
     return name, "list", values if isinstance(values, list | tuple) else list(values), None
 

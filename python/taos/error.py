@@ -2,9 +2,9 @@
 
 from embudo.compat.taos.error import (
     ConnectionError,
+    DatabaseError,
     DataError,
     DataTypeAndRangeError,
-    DatabaseError,
     Error,
     IntegrityError,
     InterfaceError,

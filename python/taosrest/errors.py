@@ -2,8 +2,8 @@
 
 from embudo.compat.taosrest.errors import (
     ConnectError,
-    DataError,
     DatabaseError,
+    DataError,
     Error,
     ExecutionError,
     HTTPError,

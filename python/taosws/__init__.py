@@ -1,8 +1,8 @@
 """``taosws`` by Embudo; the code is in :mod:`embudo.compat.taosws`."""
 
 from embudo.compat.taosws import (
-    DataError,
     DatabaseError,
+    DataError,
     Error,
     IntegrityError,
     InterfaceError,

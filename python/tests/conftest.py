@@ -6,9 +6,10 @@ import itertools
 import os
 from collections.abc import Iterator
 
-import embudo
 import pytest
 from hypothesis import settings
+
+import embudo
 
 settings.register_profile("default", deadline=None, max_examples=40)
 settings.load_profile("default")

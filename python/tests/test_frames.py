@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import embudo
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+
+import embudo
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import decimal
 
-import embudo
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+
+import embudo
 
 TIMES = np.array(["2024-01-01T00:00:00", "2024-01-01T00:00:01", "2024-01-01T00:00:02"], dtype="M8[ms]")
 
@@ -54,7 +55,13 @@ def test_a_supertable_and_its_children(conn: embudo.Connection) -> None:
     assert (result.rows, result.tables) == (6, 2)
     found = conn.execute("SELECT tbname, location, COUNT(*), SUM(current) FROM meters GROUP BY tbname, location ORDER BY tbname").fetchall()
     assert found == [("d1", "sf", 3, 1.5), ("d2", "la", 3, 6.0)]
-    again = conn.ingest("meters", {"time": TIMES[:1], "current": [9], "groupid": 3, "location": "sd", "name": ["x1"]}, time="time", tags=("groupid", "location"), table="name")
+    again = conn.ingest(
+        "meters",
+        {"time": TIMES[:1], "current": [9], "groupid": 3, "location": "sd", "name": ["x1"]},
+        time="time",
+        tags=("groupid", "location"),
+        table="name",
+    )
     assert again.tables == 1
     assert conn.execute("SELECT COUNT(*) FROM x1").fetchone() == (1,)
     with pytest.raises(embudo.InterfaceError, match="table="):

@@ -8,12 +8,13 @@ import enum
 import uuid
 import zoneinfo
 
-import embudo
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import embudo
 
 INJECTIONS = [
     "'; DROP DATABASE power; --",

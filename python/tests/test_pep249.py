@@ -6,8 +6,9 @@ import datetime
 import pickle
 from typing import Any
 
-import embudo
 import pytest
+
+import embudo
 
 
 @pytest.fixture
@@ -117,7 +118,12 @@ def test_closed_things(filled: embudo.Connection) -> None:
     open_cursor = filled.cursor()
     filled.close()
     filled.close()
-    for call in (filled.cursor, filled.commit, lambda: filled.execute("SELECT 1"), lambda: open_cursor.execute("SELECT 1")):
+    for call in (
+        filled.cursor,
+        filled.commit,
+        lambda: filled.execute("SELECT 1"),
+        lambda: open_cursor.execute("SELECT 1"),
+    ):
         with pytest.raises(embudo.InterfaceError, match="closed"):
             call()
 
@@ -138,7 +144,12 @@ def test_errors_say_what_and_where(conn: embudo.Connection) -> None:
     assert error.hint in error.__notes__
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
-    assert (again.errno, again.msg, again.code_name, again.hint) == (error.errno, error.msg, error.code_name, error.hint)
+    assert (again.errno, again.msg, again.code_name, again.hint) == (
+        error.errno,
+        error.msg,
+        error.code_name,
+        error.hint,
+    )
     assert again.__notes__ == error.__notes__
     with pytest.raises(embudo.ProgrammingError):
         conn.execute("SELECT * FROM missing")

@@ -11,12 +11,19 @@ import textwrap
 import threading
 import time
 
-import embudo
 import pytest
+
+import embudo
 
 
 def _python(code: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code), *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def test_importing_brings_little() -> None:
@@ -93,8 +100,6 @@ def test_threads_share_a_connection(conn: embudo.Connection) -> None:
     assert conn.execute("SELECT COUNT(*) FROM t").fetchone() == (120,)
 
 
-
-
 def _filled(conn: embudo.Connection, rows: int = 400_000) -> str:
     conn.ingest("big", {"ts": range(rows), "v": [i % 7 for i in range(rows)]})
     return "SELECT v, COUNT(*), STDDEV(v), SPREAD(v) FROM big PARTITION BY v, ts"
@@ -114,10 +119,7 @@ def test_the_lock_is_released(local: embudo.Connection) -> None:
     thread = threading.Thread(target=count)
     thread.start()
     started = time.perf_counter()
-    try:
-        local.execute(sql).table()
-    except embudo.Error:
-        pass
+    local.execute(sql).table()
     taken = time.perf_counter() - started
     done.set()
     thread.join()
@@ -264,7 +266,8 @@ def test_a_cursor_belongs_to_one_thread(local: embudo.Connection) -> None:
 
 def test_many_connections_leak_nothing() -> None:
     def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd")) if pathlib.Path("/proc/self/fd").exists() else 0
+        place = pathlib.Path("/proc/self/fd")
+        return len(list(place.iterdir())) if place.exists() else 0
 
     with embudo.connect(":memory:leak") as keeper:
         keeper.execute("SELECT 1").fetchall()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-import embudo
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects import registry
+
+import embudo
 
 for _name, _class in (("embudo", "EmbudoDialect"), ("taosrest", "TaosRestDialect"), ("taos", "TaosDialect")):
     registry.register(_name, "embudo.sqlalchemy", _class)
@@ -96,7 +97,13 @@ def test_names_of_every_kind(engine: sa.Engine, database: str) -> None:
     assert "information_schema" not in inspector.get_schema_names()
     assert inspector.has_schema(database)
     assert not inspector.has_schema("nothing")
-    table = sa.Table("select", sa.MetaData(), sa.Column("ts", sa.DateTime), sa.Column("order", sa.Integer), sa.Column("Mixed", sa.Integer))
+    table = sa.Table(
+        "select",
+        sa.MetaData(),
+        sa.Column("ts", sa.DateTime),
+        sa.Column("order", sa.Integer),
+        sa.Column("Mixed", sa.Integer),
+    )
     table.create(engine)
     with engine.begin() as connection:
         connection.execute(table.insert(), [{"ts": datetime.datetime(2024, 1, 1), "order": 1, "Mixed": 2}])
@@ -148,7 +155,14 @@ def test_an_orm_class(engine: sa.Engine) -> None:
 
 
 def test_pandas(engine: sa.Engine) -> None:
-    frame = pd.DataFrame({"ts": pd.date_range("2024-01-01", periods=5, freq="s", unit="ms"), "v": range(5), "f": [0.5] * 5, "s": list("abcde")})
+    frame = pd.DataFrame(
+        {
+            "ts": pd.date_range("2024-01-01", periods=5, freq="s", unit="ms"),
+            "v": range(5),
+            "f": [0.5] * 5,
+            "s": list("abcde"),
+        }
+    )
     assert frame.to_sql("written", engine, index=False) in (5, None)
     read = pd.read_sql("SELECT * FROM written ORDER BY ts", engine)
     assert list(read["v"]) == [0, 1, 2, 3, 4]
@@ -164,10 +178,20 @@ def test_urls() -> None:
     from embudo.sqlalchemy import EmbudoDialect, TaosDialect, TaosRestDialect
 
     rest = TaosRestDialect().create_connect_args(sa.make_url("taosrest://u:p%40@h:1/db?timezone=UTC&timeout=5"))
-    assert rest == ([], {"url": "http://h:1", "user": "u", "password": "p@", "database": "db", "timezone": "UTC", "timeout": 5.0})
+    assert rest == (
+        [],
+        {"url": "http://h:1", "user": "u", "password": "p@", "database": "db", "timezone": "UTC", "timeout": 5.0},
+    )
     assert TaosRestDialect().create_connect_args(sa.make_url("taosrest://h"))[1]["url"] == "http://h:6041"
-    assert TaosDialect().create_connect_args(sa.make_url("taos://u@h/db"))[1] == {"host": "h", "user": "u", "database": "db"}
-    assert EmbudoDialect().create_connect_args(sa.make_url("embudo:////var/x?database=d")) == (["embudo:////var/x"], {"database": "d"})
+    assert TaosDialect().create_connect_args(sa.make_url("taos://u@h/db"))[1] == {
+        "host": "h",
+        "user": "u",
+        "database": "db",
+    }
+    assert EmbudoDialect().create_connect_args(sa.make_url("embudo:////var/x?database=d")) == (
+        ["embudo:////var/x"],
+        {"database": "d"},
+    )
     one, two = (EmbudoDialect().create_connect_args(sa.make_url("embudo://"))[0][0] for _ in range(2))
     assert one != two
 

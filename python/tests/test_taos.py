@@ -7,8 +7,9 @@ import pathlib
 import subprocess
 import sys
 
-import embudo
 import pytest
+
+import embudo
 import taos
 import taos.error
 import taosws
@@ -60,10 +61,19 @@ def test_results(conn: taos.TaosConnection) -> None:
     assert result.row_count == 2
     with pytest.raises(taos.ResultError, match="no result object"):
         _ = result.fields
-    assert conn.query("SELECT v, s FROM t ORDER BY ts").fetch_all_into_dict() == [{"v": 1, "s": "a"}, {"v": None, "s": None}]
+    assert conn.query("SELECT v, s FROM t ORDER BY ts").fetch_all_into_dict() == [
+        {"v": 1, "s": "a"},
+        {"v": None, "s": None},
+    ]
     assert list(conn.query("SELECT v FROM t ORDER BY ts")) == [(1,), (None,)]
     row = next(conn.query("SELECT v, s FROM t ORDER BY ts").rows_iter())
-    assert (row.row(), row.as_tuple(), row.as_dict(), str(row), row[0]) == ((1, "a"), (1, "a"), {"v": 1, "s": "a"}, "1 a", 1)
+    assert (row.row(), row.as_tuple(), row.as_dict(), str(row), row[0]) == (
+        (1, "a"),
+        (1, "a"),
+        {"v": 1, "s": "a"},
+        "1 a",
+        1,
+    )
     assert [n for _, n in conn.query("SELECT v FROM t").blocks_iter()] == [2]
     rows_iter = conn.query("SELECT v FROM t").rows_iter(1)
     assert len(list(rows_iter)) == 1

@@ -7,8 +7,9 @@ import pathlib
 import sys
 import zoneinfo
 
-import embudo
 import pytest
+
+import embudo
 import taosrest
 import taosrest.errors
 from taosrest import ConnectError, HTTPError, NotSupportedError, OperationalError, RestClient
@@ -25,7 +26,9 @@ def url(request: pytest.FixtureRequest, server: embudo.Server, monkeypatch: pyte
 def client(url: str, database: str) -> RestClient:
     client = RestClient(url, database=database)
     client.sql("CREATE TABLE t (ts TIMESTAMP, f FLOAT, s VARCHAR(10), n NCHAR(10), x VARBINARY(10), b BOOL)")
-    client.sql("INSERT INTO t VALUES ('2024-01-01T00:00:00.5Z', 10.3, 'a', 'é', '\\xff', true) (1704067201000, NULL, NULL, NULL, NULL, NULL)")
+    client.sql(
+        "INSERT INTO t VALUES ('2024-01-01T00:00:00.5Z', 10.3, 'a', 'é', '\\xff', true) (1704067201000, NULL, NULL, NULL, NULL, NULL)"
+    )
     return client
 
 

@@ -8,10 +8,11 @@ import math
 import struct
 from typing import Any
 
-import embudo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import embudo
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 

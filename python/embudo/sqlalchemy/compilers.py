@@ -15,7 +15,7 @@ __all__ = ["TaosCompiler", "TaosDDLCompiler", "TaosIdentifierPreparer"]
 class TaosIdentifierPreparer(compiler.IdentifierPreparer):
     """Names in backticks where they need them."""
 
-    reserved_words = RESERVED_WORDS_TDENGINE
+    reserved_words = set(RESERVED_WORDS_TDENGINE)  # noqa: RUF012 (SQLAlchemy's name)
 
     def __init__(self, dialect: Any) -> None:
         super().__init__(dialect, initial_quote="`")
@@ -90,10 +90,10 @@ class TaosDDLCompiler(compiler.DDLCompiler):
 
     def visit_create_schema(self, create: Any, **kw: Any) -> str:
         maybe = "IF NOT EXISTS " if create.if_not_exists else ""
-        return f"CREATE DATABASE {maybe}{self.preparer.format_schema(create.element)}"
+        return f"CREATE DATABASE {maybe}{self.preparer.quote_schema(create.element)}"
 
     def visit_drop_schema(self, drop: Any, **kw: Any) -> str:
-        return f"DROP DATABASE {'IF EXISTS ' if drop.if_exists else ''}{self.preparer.format_schema(drop.element)}"
+        return f"DROP DATABASE {'IF EXISTS ' if drop.if_exists else ''}{self.preparer.quote_schema(drop.element)}"
 
     def _name(self, using: str, table: Any) -> str:
         schema = f"{self.preparer.quote_schema(table.schema)}." if table.schema and "." not in using else ""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import pool
 from sqlalchemy.engine import default, url
 from sqlalchemy.schema import Column, Table
+from sqlalchemy.sql import compiler
 
 from embudo.sqlalchemy.compilers import TaosCompiler, TaosDDLCompiler, TaosIdentifierPreparer
 from embudo.sqlalchemy.reflection import Reflection
@@ -25,7 +26,7 @@ def _json(value: Any) -> Any:
     return json.loads(value)
 
 
-class BaseDialect(Reflection, default.DefaultDialect):
+class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # plainer types than SQLAlchemy's
     """What the dialects share."""
 
     default_paramstyle = "qmark"
@@ -49,7 +50,7 @@ class BaseDialect(Reflection, default.DefaultDialect):
     statement_compiler = TaosCompiler
     ddl_compiler = TaosDDLCompiler
     type_compiler_cls = TaosTypeCompiler
-    preparer = TaosIdentifierPreparer
+    preparer: type[compiler.IdentifierPreparer] = TaosIdentifierPreparer
 
     _json_deserializer = staticmethod(_json)
 

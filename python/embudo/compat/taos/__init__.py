@@ -88,8 +88,22 @@ TAOS_FIELD_QUERY = 3
 TAOS_FIELD_TBNAME = 4
 
 _NOT_YET = frozenset(
-    ("TaosStmt", "TaosStmt2", "TaosStmt2Option", "BindTable", "TaosBind", "TaosMultiBind", "new_bind_param")
-    + ("new_bind_params", "new_multi_bind", "new_multi_binds", "SmlProtocol", "SmlPrecision", "tmq", "TaosConsumer")
+    [
+        "BindTable",
+        "SmlPrecision",
+        "SmlProtocol",
+        "TaosBind",
+        "TaosConsumer",
+        "TaosMultiBind",
+        "TaosStmt",
+        "TaosStmt2",
+        "TaosStmt2Option",
+        "new_bind_param",
+        "new_bind_params",
+        "new_multi_bind",
+        "new_multi_binds",
+        "tmq",
+    ]
 )
 
 

@@ -270,4 +270,3 @@ def _shown(code: int, value: Any, precision: int) -> str:
     if isinstance(value, float):
         return f"{value:.6f}" if code == 7 else f"{value:f}"
     return str(value)
-

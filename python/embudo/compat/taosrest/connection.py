@@ -41,9 +41,7 @@ class Result:
 class TaosRestConnection:
     """What :func:`connect` gives."""
 
-    default_configs = frozenset(
-        {"url", "token", "user", "password", "database", "timeout", "convert_timestamp", "timezone"}
-    )
+    default_configs = frozenset({"url", "token", "user", "password", "database", "timeout", "convert_timestamp", "timezone"})
 
     def __init__(self, **kwargs: Any) -> None:
         for name in kwargs:
@@ -93,9 +91,7 @@ class TaosRestConnection:
     def __enter__(self) -> TaosRestConnection:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
 
