@@ -5,6 +5,7 @@ mod block_cache;
 mod block_file;
 mod cells;
 mod clock;
+mod last_cache;
 mod compaction;
 mod manifest;
 mod memtable;

@@ -35,6 +35,8 @@ pub struct StoreOptions {
     pub memory_limit: u64,
     /// Decoded column chunks; stores of a process may share one.
     pub block_cache: Arc<BlockCache>,
+    /// Bytes of the last cache (CACHESIZE).
+    pub last_cache_bytes: u64,
     /// Opens without the lock and without writing anything; appends are refused.
     pub read_only: bool,
     /// Process and command that the lock file names to a second process.
@@ -55,6 +57,7 @@ impl StoreOptions {
             log: LogOptions::default(),
             memory_limit: 256 << 20,
             block_cache: BlockCache::new(64 << 20),
+            last_cache_bytes: 16 << 20,
             read_only: false,
             holder: format!("pid {} ({})", std::process::id(), std::env::args().collect::<Vec<_>>().join(" ")),
         }

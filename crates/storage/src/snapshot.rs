@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow_array::Array;
 use embudo_types::{DataType, Error, Precision, Result, Value};
 
+use crate::last_cache::{FileRow, LastCache};
 use crate::merge::merge;
 use crate::rows::{ColumnId, Sequence, TimeRange, Uid};
 use crate::scan::{Scan, ScanRequest};
 use crate::statistics::cell;
 use crate::store::shard_of;
-use crate::version::Version;
+use crate::version::{ShardVersion, Version};
 
 /// What was visible at one moment; unchanging, and blocks nobody.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub struct Snapshot {
     pub(crate) version: Arc<Version>,
     pub(crate) sequence: Sequence,
     pub(crate) precision: Precision,
+    pub(crate) cache: Arc<LastCache>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -44,43 +46,120 @@ impl Snapshot {
 
     /// Pieces of one table in key order.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
+        self.scan_of(request, Of::Both)
+    }
+
+    fn scan_of(&self, request: &ScanRequest, of: Of) -> Result<Scan> {
         let shard = shard_of(request.uid, self.version.shards.len());
-        let tombstones = self.version.tombstones(shard, request.uid, self.sequence);
-        let sources = self.version.shards[shard].sources(request.uid, request.range, self.sequence, &tombstones)?;
+        let part = &self.version.shards[shard];
+        let tombstones = match of {
+            Of::Files => self.version.tombstones.get(&request.uid).cloned().unwrap_or_default(),
+            Of::Memory | Of::Both => self.version.tombstones(shard, request.uid, self.sequence),
+        };
+        let mut sources = if of == Of::Memory { Vec::new() } else { part.file_sources(request.uid, request.range)? };
+        if of != Of::Files {
+            sources.extend(part.memory_sources(request.uid, self.sequence, &tombstones)?);
+        }
         Ok(merge(sources, &tombstones, request))
     }
 
     /// The table's last row: the greatest key, with the cells of `columns` (NULL where NULL or absent). `key` is the composite
-    /// key column, in tables that have one.
+    /// key column, in tables that have one. From the last cache, unless memory holds something newer.
     pub fn last_row(&self, uid: Uid, key: Option<(ColumnId, DataType)>, columns: &[(ColumnId, DataType)]) -> Result<Option<LastRow>> {
-        let Some(piece) = self.backwards(uid, key, columns)?.next().transpose()? else { return Ok(None) };
-        let chunk = piece.load(&(0..columns.len()).collect::<Vec<_>>())?;
-        let row = chunk.timestamps.len() - 1;
-        let values = chunk.columns.iter().zip(columns).map(|(array, column)| value(&**array, row, column.1)).collect::<Result<_>>()?;
-        Ok(Some(LastRow { timestamp: chunk.timestamps[row], values }))
+        let serial = self.part(uid).serial;
+        let ids = || columns.iter().map(|column| column.0);
+        let in_files = match self.cache.row(uid, serial, ids()) {
+            Some(known) => known,
+            None => {
+                let found = last_of(self.backwards(uid, key, columns, i64::MIN, Of::Files)?, columns)?;
+                self.cache.keep_row(uid, serial, &found, ids());
+                found
+            }
+        };
+        let found = match in_files {
+            None => last_of(self.backwards(uid, key, columns, i64::MIN, Of::Memory)?, columns)?,
+            Some((timestamp, values)) if !self.memory_reaches(uid, timestamp) => Some((timestamp, values)),
+            Some((timestamp, _)) => match last_of(self.backwards(uid, key, columns, timestamp, Of::Both)?, columns)? {
+                Some(found) => Some(found),
+                // Memory deleted it.
+                None => last_of(self.backwards(uid, key, columns, i64::MIN, Of::Both)?, columns)?,
+            },
+        };
+        Ok(found.map(|(timestamp, values)| LastRow { timestamp, values }))
     }
 
-    /// The last cell of `column` that is not NULL, with its timestamp.
+    /// The last cell of `column` that is not NULL, with its timestamp. From the last cache, unless memory holds something newer.
     pub fn last(&self, uid: Uid, key: Option<(ColumnId, DataType)>, column: (ColumnId, DataType)) -> Result<Option<(i64, Value)>> {
-        for piece in self.backwards(uid, key, &[column])? {
-            let piece = piece?;
-            if let Some(statistics) = piece.statistics(column.0) {
-                match statistics.last {
-                    Some(last) => return Ok(Some(last)),
-                    None => continue,
-                }
+        let serial = self.part(uid).serial;
+        let in_files = match self.cache.last(uid, serial, column.0) {
+            Some(known) => known,
+            None => {
+                let found = last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Files)?, column)?;
+                self.cache.keep_last(uid, serial, column.0, found.clone());
+                found
             }
-            let chunk = piece.load(&[0])?;
-            if let Some(row) = (0..chunk.timestamps.len()).rev().find(|row| chunk.columns[0].is_valid(*row)) {
-                return Ok(Some((chunk.timestamps[row], value(&*chunk.columns[0], row, column.1)?)));
+        };
+        match in_files {
+            None => last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Both)?, column),
+            Some((timestamp, value)) if !self.memory_reaches(uid, timestamp) => Ok(Some((timestamp, value))),
+            Some((timestamp, _)) => match last_value(self.backwards(uid, key, &[column], timestamp, Of::Both)?, column)? {
+                Some(found) => Ok(Some(found)),
+                // Memory deleted it, or made it NULL.
+                None => last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Both)?, column),
+            },
+        }
+    }
+
+    fn part(&self, uid: Uid) -> &ShardVersion {
+        &self.version.shards[shard_of(uid, self.version.shards.len())]
+    }
+
+    /// Whether memory may hold rows of the table at or after a time, or deletions.
+    fn memory_reaches(&self, uid: Uid, timestamp: i64) -> bool {
+        self.part(uid).memory().any(|memory| memory.reaches(uid, timestamp))
+    }
+
+    fn backwards(&self, uid: Uid, key: Option<(ColumnId, DataType)>, columns: &[(ColumnId, DataType)], start: i64, of: Of) -> Result<Scan> {
+        let range = TimeRange::new(start, i64::MAX);
+        self.scan_of(&ScanRequest { uid, key, columns: columns.to_vec(), range, descending: true, precision: self.precision }, of)
+    }
+}
+
+/// Where a scan looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Files,
+    Memory,
+    Both,
+}
+
+/// Time and cells of the first row of a backward scan.
+fn last_of(mut scan: Scan, columns: &[(ColumnId, DataType)]) -> Result<FileRow> {
+    let Some(piece) = scan.next().transpose()? else { return Ok(None) };
+    let chunk = piece.load(&(0..columns.len()).collect::<Vec<_>>())?;
+    let row = chunk.timestamps.len() - 1;
+    let values = chunk.columns.iter().zip(columns).map(|(array, column)| value(&**array, row, column.1)).collect::<Result<_>>()?;
+    Ok(Some((chunk.timestamps[row], values)))
+}
+
+/// The first cell of a backward scan that is not NULL.
+fn last_value(scan: Scan, column: (ColumnId, DataType)) -> Result<Option<(i64, Value)>> {
+    for piece in scan {
+        let piece = piece?;
+        if let Some(statistics) = piece.statistics(column.0) {
+            match statistics.last {
+                Some(last) => return Ok(Some(last)),
+                // Statistics may leave a value out, but not that there is one.
+                None if statistics.count == 0 => continue,
+                None => {}
             }
         }
-        Ok(None)
+        let chunk = piece.load(&[0])?;
+        if let Some(row) = (0..chunk.timestamps.len()).rev().find(|row| chunk.columns[0].is_valid(*row)) {
+            return Ok(Some((chunk.timestamps[row], value(&*chunk.columns[0], row, column.1)?)));
+        }
     }
-
-    fn backwards(&self, uid: Uid, key: Option<(ColumnId, DataType)>, columns: &[(ColumnId, DataType)]) -> Result<Scan> {
-        self.scan(&ScanRequest { uid, key, columns: columns.to_vec(), range: TimeRange::ALL, descending: true, precision: self.precision })
-    }
+    Ok(None)
 }
 
 fn value(array: &dyn Array, row: usize, data_type: DataType) -> Result<Value> {

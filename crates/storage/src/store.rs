@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use embudo_types::{Error, Result};
 
+use crate::last_cache::LastCache;
 use crate::manifest::{Change, Manifest};
 use crate::memtable::MemoryTable;
 use crate::options::{Figures, LogLevel, LogOptions, Recovery, StoreOptions};
@@ -45,6 +46,7 @@ pub struct Store {
     compacting: Mutex<()>,
     /// Sequences of catalogue entries that the catalogue does not hold durably yet, ascending.
     meta: Mutex<std::collections::VecDeque<Sequence>>,
+    last_cache: Arc<LastCache>,
     sync_scheduled: AtomicBool,
     flush_scheduled: AtomicBool,
     closed: AtomicBool,
@@ -194,7 +196,7 @@ impl Store {
     pub fn snapshot(&self) -> Snapshot {
         // Both under one lock: rows leave memory only into a version that a later sequence is read with.
         let version = self.version.read().unwrap_or_else(PoisonError::into_inner);
-        Snapshot { version: version.clone(), sequence: self.visible.get(), precision: self.options.precision }
+        Snapshot { version: version.clone(), sequence: self.visible.get(), precision: self.options.precision, cache: self.last_cache.clone() }
     }
 
     /// The shard that a table belongs to: 0 up to [`shards`](Self::shards).
@@ -274,6 +276,7 @@ impl Store {
                 figures.file_bytes += file.entry.bytes;
             }
         }
+        figures.last_cache_bytes = self.last_cache.bytes();
         figures.tombstones += version.tombstones.values().map(Vec::len).sum::<usize>() as u64;
         if let Numbering::Log(log) = &self.numbering {
             (figures.log_segments, figures.log_bytes) = log.weight();

@@ -29,6 +29,8 @@ pub(crate) struct ShardVersion {
     pub(crate) frozen: Vec<Arc<MemoryTable>>,
     /// Oldest first.
     pub(crate) files: Vec<StoreFile>,
+    /// Grows whenever the files or their tombstones change.
+    pub(crate) serial: u64,
 }
 
 /// A block file, or why it cannot be read.
@@ -53,7 +55,7 @@ impl StoreFile {
 impl Version {
     /// A version with empty memory.
     pub(crate) fn new(files: Vec<Vec<StoreFile>>, tombstones: FxHashMap<Uid, Vec<Tombstone>>) -> Self {
-        let shards = files.into_iter().map(|files| ShardVersion { active: Arc::new(MemoryTable::new()), frozen: Vec::new(), files }).collect();
+        let shards = files.into_iter().map(|files| ShardVersion { active: Arc::new(MemoryTable::new()), frozen: Vec::new(), files, serial: 1 }).collect();
         Self { shards, tombstones: Arc::new(tombstones) }
     }
 
@@ -78,12 +80,18 @@ impl ShardVersion {
         self.frozen.iter().chain([&self.active])
     }
 
-    /// A table's rows in the range, oldest source first.
-    pub(crate) fn sources(&self, uid: Uid, range: TimeRange, visible: Sequence, tombstones: &[Tombstone]) -> Result<Vec<SourceRef>> {
+    /// A table's rows in files that reach into the range, oldest source first.
+    pub(crate) fn file_sources(&self, uid: Uid, range: TimeRange) -> Result<Vec<SourceRef>> {
         let mut sources = Vec::new();
         for file in &self.files {
             sources.extend(file.sources(uid, range)?);
         }
+        Ok(sources)
+    }
+
+    /// A table's visible rows in memory, oldest source first; all newer than those in files.
+    pub(crate) fn memory_sources(&self, uid: Uid, visible: Sequence, tombstones: &[Tombstone]) -> Result<Vec<SourceRef>> {
+        let mut sources = Vec::new();
         for memory in self.memory() {
             sources.extend(memory.sources(uid, visible, tombstones)?);
         }

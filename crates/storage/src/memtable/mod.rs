@@ -11,7 +11,7 @@ mod tests;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use arrow_array::{Array, ArrayRef};
@@ -57,6 +57,8 @@ struct Child {
     head: AtomicU32,
     /// Rows in arena chunks; counted by the writer.
     arena_rows: AtomicU32,
+    /// Greatest timestamp so far, known before the row is.
+    newest: AtomicI64,
     chunks: OnceLock<Box<ChunkList<Listed>>>,
     writer: Mutex<ChildWriter>,
 }
@@ -165,6 +167,12 @@ impl MemoryTable {
         self.touch(tombstone.sequence);
     }
 
+    /// Whether there may be rows of a table at or after a time, or deletions of any.
+    pub(crate) fn reaches(&self, uid: Uid, timestamp: i64) -> bool {
+        self.child(uid).is_some_and(|child| child.newest.load(Ordering::Acquire) >= timestamp)
+            || self.tombstones.read().unwrap_or_else(PoisonError::into_inner).contains_key(&uid)
+    }
+
     /// Deletions of a table up to a sequence.
     pub(crate) fn tombstones(&self, uid: Uid, visible: Sequence) -> Vec<Tombstone> {
         let tombstones = self.tombstones.read().unwrap_or_else(PoisonError::into_inner);
@@ -188,6 +196,7 @@ impl MemoryTable {
         let mut writer = child.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let late = writer.late_rows(batch);
         if late < rows {
+            child.newest.store(batch.timestamps[rows - 1], Ordering::Release);
             writer.last = Some((batch.timestamps[rows - 1], batch.key.as_ref().and_then(|key| KeyValue::at(&**key, rows - 1))));
         }
         let in_arena = child.arena_rows.load(Ordering::Relaxed) as usize;
@@ -213,6 +222,7 @@ impl MemoryTable {
         let child = Arc::new(Child {
             head: AtomicU32::new(0),
             arena_rows: AtomicU32::new(0),
+            newest: AtomicI64::new(i64::MIN),
             chunks: OnceLock::new(),
             writer: Mutex::default(),
         });

@@ -81,7 +81,7 @@ impl Store {
         let (next, entries) = match written {
             Ok(written) => written,
             Err(error) => {
-                self.remove_unfinished();
+                self.remove_unfinished(next);
                 return Err(error);
             }
         };
@@ -101,6 +101,7 @@ impl Store {
             let part = &mut version.shards[shard];
             part.frozen.remove(0);
             part.files.extend(files);
+            part.serial += 1;
             if !kept.is_empty() {
                 let tombstones = Arc::make_mut(&mut version.tombstones);
                 kept.into_iter().for_each(|tombstone| tombstones.entry(tombstone.uid).or_default().push(tombstone));
@@ -120,13 +121,13 @@ impl Store {
         memory.all_tombstones().into_iter().filter(needed).collect()
     }
 
-    /// Removes files that the manifest does not name.
-    fn remove_unfinished(&self) {
+    /// Removes the files of a flush that failed, whose numbers began with `first`. Compaction's have lower ones.
+    fn remove_unfinished(&self, first: u64) {
         let state = lock(&self.manifest).state().clone();
         let directory = self.options.directory.join("blocks");
         for name in self.options.vfs.list(&directory).unwrap_or_default() {
             let number = name.strip_suffix(".blocks").and_then(|number| number.parse::<u64>().ok());
-            if number.is_some_and(|number| !state.files.contains_key(&number)) {
+            if number.is_some_and(|number| number >= first && !state.files.contains_key(&number)) {
                 // What cannot be removed now is removed when the store is opened again.
                 let _ = self.options.vfs.remove(&directory.join(name));
             }

@@ -9,6 +9,7 @@ use embudo_types::{Error, Result};
 
 use super::{Numbering, Store, apply, entry_uid, shard_of};
 use crate::block_file::BlockFile;
+use crate::last_cache::LastCache;
 use crate::manifest::{Change, Manifest, ManifestState, block_file_path};
 use crate::options::{Damage, LogLevel, Recovery, StoreOptions};
 use crate::rows::{Entry, Sequence};
@@ -88,6 +89,7 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         flushing: Mutex::default(),
         compacting: Mutex::default(),
         meta: Mutex::new(waiting),
+        last_cache: Arc::new(LastCache::new(options.last_cache_bytes)),
         sync_scheduled: AtomicBool::new(false),
         flush_scheduled: AtomicBool::new(false),
         closed: AtomicBool::new(false),

@@ -113,6 +113,23 @@ fn contents(snapshot: &Snapshot) -> BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i
     all
 }
 
+/// Last row and last cells of every table, from the last cache and from the scanned rows.
+fn check_last(snapshot: &Snapshot) {
+    let all = contents(snapshot);
+    for uid in 1..=TABLES {
+        let rows = all.get(&uid).cloned().unwrap_or_default();
+        let key = has_key(uid).then_some((4, DataType::Int));
+        let value = |cell: Option<i64>| cell.map_or(Value::Null, Value::BigInt);
+        let columns = [(5, DataType::BigInt), (6, DataType::BigInt)];
+        let row = snapshot.last_row(uid, key, &columns).unwrap().map(|row| (row.timestamp, row.values));
+        assert_eq!(row, rows.iter().next_back().map(|(key, cells)| (key.0, cells.map(value).to_vec())), "table {uid}");
+        for (at, column) in columns.into_iter().enumerate() {
+            let last = rows.iter().rev().find_map(|(key, cells)| Some((key.0, Value::BigInt(cells[at]?))));
+            assert_eq!(snapshot.last(uid, key, column).unwrap(), last, "table {uid} column {at}");
+        }
+    }
+}
+
 fn expected(model: &Model) -> BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i64>; 2]>> {
     let flat = |rows: &Rows| rows.iter().map(|(key, cells)| (*key, cells.map(Option::flatten))).collect();
     model.iter().filter(|(_, rows)| !rows.is_empty()).map(|(uid, rows)| (*uid, flat(rows))).collect()
@@ -165,6 +182,8 @@ fn agrees_with_maps_over_flush_and_reopen() {
                     store = open(&vfs, seed).0;
                 }
                 2 => assert_eq!(contents(&store.snapshot()), expected(&model)),
+                4 | 5 => check_last(&store.snapshot()),
+                3 => store.compact(TimeRange::ALL).unwrap(),
                 _ => {
                     let entries = record(&mut random, &mut model.clone());
                     replay_into(&entries, &mut model);
@@ -175,6 +194,7 @@ fn agrees_with_maps_over_flush_and_reopen() {
         assert_eq!(contents(&store.snapshot()), expected(&model));
         store.flush().unwrap();
         assert_eq!(contents(&store.snapshot()), expected(&model));
+        check_last(&store.snapshot());
         assert_eq!(store.figures().memory_rows, 0);
     }
 }
@@ -218,7 +238,7 @@ fn run(vfs: &SimulatedVfs, seed: u64, steps: usize) -> Run {
     let mut run = Run { models: vec![Model::new()], acknowledged: 0, durable: 0 };
     let Ok((store, _)) = Store::open(options(vfs, seed), &mut |_, _| Ok(())) else { return run };
     for _ in 0..steps {
-        match random.below(10) {
+        match random.below(11) {
             0 => {
                 if store.flush().is_err() {
                     return run;
@@ -229,6 +249,11 @@ fn run(vfs: &SimulatedVfs, seed: u64, steps: usize) -> Run {
                     return run;
                 }
                 run.durable = run.acknowledged;
+            }
+            2 => {
+                if store.compact(TimeRange::ALL).is_err() {
+                    return run;
+                }
             }
             _ => {
                 let mut model = run.models[run.acknowledged].clone();
@@ -314,9 +339,10 @@ fn failing_disks_refuse_and_recover() {
                 let mut model = Model::new();
                 let mut refused = 0;
                 for _ in 0..40 {
-                    match random.below(10) {
+                    match random.below(11) {
                         0 => refused += usize::from(store.flush().is_err()),
                         1 => refused += usize::from(store.sync().is_err()),
+                        2 => refused += usize::from(store.compact(TimeRange::ALL).is_err()),
                         _ => {
                             let entries = record(&mut random, &mut model.clone());
                             let done = store.append(entries.clone());
@@ -335,7 +361,13 @@ fn failing_disks_refuse_and_recover() {
                 let survivor = vfs.after_power_loss(seed + after);
                 drop(store);
                 let (store, _) = open(&survivor, seed);
-                assert_eq!(contents(&store.snapshot()), expected(&model), "SEED={seed} {kind:?} call {after} after power loss");
+                let (found, wanted) = (contents(&store.snapshot()), expected(&model));
+                for uid in 1..=TABLES {
+                    let (found, wanted) = (found.get(&uid).cloned().unwrap_or_default(), wanted.get(&uid).cloned().unwrap_or_default());
+                    let differs: Vec<_> = found.iter().filter(|(key, row)| wanted.get(key) != Some(row)).take(3).collect();
+                    let missing: Vec<_> = wanted.iter().filter(|(key, _)| !found.contains_key(key)).take(3).collect();
+                    assert!(differs.is_empty() && missing.is_empty(), "SEED={seed} {kind:?} call {after} after power loss: table {uid} has {differs:?} and misses {missing:?}");
+                }
             }
         }
     }
