@@ -16,6 +16,9 @@ use crate::system_change::{SystemChange, decode, encode};
 use crate::user::{PasswordCheck, ROOT, Verified};
 use crate::{Database, DatabaseOptions, User};
 
+/// Bytes of the longest user name.
+const LONGEST_USER_NAME: usize = 23;
+
 /// How a catalogue is opened.
 #[derive(Clone, Debug)]
 pub struct CatalogOptions {
@@ -243,8 +246,11 @@ impl Catalog {
         self.state.read().users.values().cloned().collect()
     }
 
-    /// A user: 0x0351 "Invalid user" where there is none.
+    /// A user: 0x0351 "Invalid user" where there is none, 0x0207 "Invalid user name" where there cannot be one of that name.
     pub fn user(&self, name: &str) -> Result<Arc<User>> {
+        if name.is_empty() || name.len() > LONGEST_USER_NAME {
+            return Err(Error::new(code::INVALID_USER_NAME));
+        }
         self.state.read().users.get(name).cloned().ok_or_else(|| Error::new(code::INVALID_USER))
     }
 
@@ -283,9 +289,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// Whether the password is the user's: 0x0357 if not, 0x0315 where the user is disabled.
+    /// Whether the password is the user's: 0x0357 if not, 0x0315 where the user is disabled, [`user`](Self::user)'s errors.
     pub fn authenticate(&self, name: &str, password: &str) -> Result<()> {
-        let user = self.user(name).map_err(|_| Error::new(code::AUTHENTICATION_FAILURE))?;
+        let user = self.user(name)?;
         self.verified.check(&user, password, self.options.clock.elapsed())?;
         if user.enabled == 0 { Err(Error::new(code::USER_IS_DISABLED)) } else { Ok(()) }
     }
