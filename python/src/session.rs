@@ -162,7 +162,7 @@ impl Session {
         let what = Ingest { target, time, tags, table, create, truncate, zone: self.shown.zone.clone() };
         let work = driver.clone();
         let mut report = ingest::reporter(progress);
-        let done = wait::outside(py, || driver.interrupt(), move || embudo_client::ingest::ingest(work.as_ref(), &what, columns, rows, &mut report))?;
+        let done = wait::outside(py, || driver.interrupt(), move || embudo_client::ingest::ingest(work.as_ref(), &what, &columns, rows, &mut report))?;
         Ok((done.rows, done.tables))
     }
 

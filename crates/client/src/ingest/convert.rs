@@ -179,15 +179,15 @@ impl To<'_> {
     fn array(&self, array: &ArrayRef) -> Result<ArrayRef> {
         match (self.data_type, array.data_type()) {
             (DataType::Timestamp, ArrowType::Timestamp(unit, _)) => self.instants(array, *unit),
-            (DataType::Float, ArrowType::Float32) => Ok(Arc::new(without_nan::<Float32Type>(array.as_primitive(), |value| value.is_nan()))),
-            (DataType::Double, ArrowType::Float64) => Ok(Arc::new(without_nan::<Float64Type>(array.as_primitive(), |value| value.is_nan()))),
+            (DataType::Float, ArrowType::Float32) => Ok(Arc::new(without_nan::<Float32Type>(array.as_primitive(), f32::is_nan))),
+            (DataType::Double, ArrowType::Float64) => Ok(Arc::new(without_nan::<Float64Type>(array.as_primitive(), f64::is_nan))),
             (DataType::Float, ArrowType::Float64) => {
-                let doubles = without_nan::<Float64Type>(array.as_primitive(), |value| value.is_nan());
+                let doubles = without_nan::<Float64Type>(array.as_primitive(), f64::is_nan);
                 let narrow = |value: f64| if value.is_finite() && value.abs() > f64::from(f32::MAX) { None } else { Some(value as f32) };
                 self.primitive::<Float64Type, Float32Type>(&doubles, narrow)
             }
             (DataType::Double, ArrowType::Float32) => {
-                let floats = without_nan::<Float32Type>(array.as_primitive(), |value| value.is_nan());
+                let floats = without_nan::<Float32Type>(array.as_primitive(), f32::is_nan);
                 self.primitive::<Float32Type, Float64Type>(&floats, |value| Some(f64::from(value)))
             }
             (DataType::Int, ArrowType::Int64) => self.primitive::<Int64Type, Int32Type>(array.as_primitive(), |value| i32::try_from(value).ok()),
@@ -231,7 +231,7 @@ impl To<'_> {
         };
         let wanted = self.precision.ticks_per_second();
         if per_second == wanted {
-            return Ok(self.ticks(values.clone().into(), array.nulls().cloned()));
+            return Ok(self.ticks(values.clone(), array.nulls().cloned()));
         }
         let mut ticks = Vec::with_capacity(values.len());
         for (row, &value) in values.iter().enumerate() {

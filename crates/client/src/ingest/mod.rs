@@ -50,11 +50,11 @@ pub struct Ingested {
 pub fn ingest(
     driver: &dyn Driver,
     what: &Ingest,
-    columns: Vec<(String, Column)>,
+    columns: &[(String, Column)],
     rows: usize,
     progress: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<Ingested> {
-    for (name, column) in &columns {
+    for (name, column) in columns {
         if column.rows().is_some_and(|found| found != rows) {
             return Err(invalid(format!("column {name} has {} rows where others have {rows}", column.rows().unwrap_or(0))));
         }
@@ -62,7 +62,7 @@ pub fn ingest(
     let find = |name: &str| columns.iter().position(|column| column.0.eq_ignore_ascii_case(name));
     let Some(time) = find(&what.time) else { return Err(invalid(format!("the data have no time column {}; time= names it", what.time))) };
     let tags = what.tags.iter().map(|tag| find(tag).ok_or_else(|| invalid(format!("the data have no tag column {tag}")))).collect::<Result<HashSet<_>>>()?;
-    let names = Names::of(what, &columns)?;
+    let names = Names::of(what, columns)?;
     let used_as_name = match &names {
         Some(Names::Column(place)) if !tags.contains(place) => Some(*place),
         _ => None,
@@ -84,7 +84,7 @@ pub fn ingest(
     let (mut fields, mut arrays) = (Vec::new(), Vec::<ArrayRef>::new());
     let mut tables = 1;
     if let Some(names) = &names {
-        let (array, distinct) = names.array(&columns, rows)?;
+        let (array, distinct) = names.array(columns, rows)?;
         tables = distinct;
         fields.push(arrow::field("tbname", DataType::Varchar(192), Precision::Milli).with_data_type(ArrowType::Utf8));
         arrays.push(Arc::new(array));
