@@ -19,7 +19,7 @@ use axum::{
 };
 use bytes::Bytes;
 use embudo_engine::Session;
-use embudo_types::{BatchStream, Error, Outcome, Result, ResultSet};
+use embudo_types::{BatchStream, Error, Outcome, Result, ResultSet, code};
 use embudo_wire::rest::{self, Encoder};
 use http_body::Frame;
 use tokio::{sync::mpsc, time::timeout};
@@ -143,40 +143,43 @@ impl Piece {
 }
 
 /// Produces the further pieces until the end, a failure, or the client's leaving.
-async fn produce(producer: Box<Producer>, sender: mpsc::Sender<Result<Bytes>>, turns: Turns, patience: Duration) {
-    let mut next = Some(producer);
-    while let Some(producer) = next.take() {
+async fn produce(mut producer: Box<Producer>, sender: mpsc::Sender<Result<Part>>, turns: Turns, patience: Duration) {
+    loop {
         let session = Arc::clone(&producer.session);
         let piece = tokio::select! {
             piece = turns.further(move || producer.piece()) => piece.and_then(|piece| piece),
             () = sender.closed() => return session.interrupt(),
         };
-        let bytes = match piece {
-            Ok(piece) => {
-                next = piece.rest;
-                Ok(piece.bytes.into())
-            }
+        let (part, rest) = match piece {
+            Ok(piece) => (Ok(Part { bytes: piece.bytes.into(), last: piece.rest.is_none() }), piece.rest),
             Err(error) => {
                 tracing::warn!(%error, "a result broke off after its first rows were sent");
-                Err(error)
+                (Err(error), None)
             }
         };
-        if bytes.as_ref().is_ok_and(Bytes::is_empty) {
-            continue;
+        if timeout(patience, sender.send(part)).await.is_err() {
+            return tracing::warn!("a client left its result unread; dropped");
         }
-        match timeout(patience, sender.send(bytes)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return,
-            Err(_) => return tracing::warn!("a client left its result unread; dropped"),
+        match rest {
+            Some(rest) => producer = rest,
+            None => return,
         }
     }
+}
+
+/// Bytes on their way to the body.
+struct Part {
+    bytes: Bytes,
+    /// Whether they end the result.
+    last: bool,
 }
 
 /// A body of unknown length, so that it is sent in chunks. An error in it breaks the connection off: the client must not take the
 /// rows so far for the whole.
 struct ResultBody {
     first: Option<Bytes>,
-    rest: Option<mpsc::Receiver<Result<Bytes>>>,
+    /// What follows; none after the last part.
+    rest: Option<mpsc::Receiver<Result<Part>>>,
 }
 
 impl http_body::Body for ResultBody {
@@ -187,10 +190,14 @@ impl http_body::Body for ResultBody {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        match &mut self.rest {
-            Some(rest) => rest.poll_recv(context).map(|piece| piece.map(|bytes| bytes.map(Frame::data))),
-            None => Poll::Ready(None),
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let part = std::task::ready!(rest.poll_recv(context));
+        // Given up without a last part.
+        let part = part.unwrap_or_else(|| Err(Error::new(code::QUERY_TERMINATED)));
+        if part.as_ref().is_ok_and(|part| part.last) {
+            self.rest = None;
         }
+        Poll::Ready(Some(part.map(|part| Frame::data(part.bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -56,11 +56,11 @@ impl ServerOptions {
     /// The socket addresses that `listen` names.
     pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
         let listen = self.listen.trim();
-        let with_port = if let Some(port) = listen.strip_prefix(':') {
+        let with_port = if listen.parse::<std::net::Ipv6Addr>().is_ok() {
+            format!("[{listen}]:{DEFAULT_PORT}")
+        } else if let Some(port) = listen.strip_prefix(':') {
             // Dual stack: also takes IPv4.
             format!("[::]:{port}")
-        } else if listen.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_ipv6()) {
-            format!("[{listen}]:{DEFAULT_PORT}")
         } else if listen.contains(':') && !listen.ends_with(']') {
             listen.to_owned()
         } else {

@@ -69,9 +69,16 @@ fn a_client_that_leaves_frees_its_place() {
 fn a_result_that_is_not_read_is_dropped() {
     let server = start_with(ServerOptions { result_timeout: Duration::from_millis(300), ..ServerOptions::default() });
     let mut connection = Connection::open(server.address());
-    fill(&mut connection, 200_000);
-    connection.send("POST", "/rest/sql/r", &[ROOT, ("content-length", "15")], b"select * from t");
-    thread::sleep(Duration::from_millis(1_500));
+    connection.sql("/rest/sql", "create database wide");
+    connection.sql("/rest/sql", "create table wide.t (ts timestamp, s varchar(10000))");
+    // 20 MB, more than sockets hold.
+    for first in (0..2_000).step_by(50) {
+        let values = (first..first + 50).map(|row| format!("({},'{}')", 1_700_000_000_000_u64 + row, "x".repeat(10_000)));
+        let answer = connection.sql("/rest/sql/wide", &format!("insert into t values{}", values.collect::<String>()));
+        assert!(answer.text().contains("[[50]]"), "{}", answer.text());
+    }
+    connection.send("POST", "/rest/sql/wide", &[ROOT, ("content-length", "15")], b"select * from t");
+    thread::sleep(Duration::from_millis(2_500));
     // What the sockets held still comes, then the connection ends before the body does.
     assert!(connection.read().is_none());
 }
