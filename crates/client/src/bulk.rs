@@ -158,7 +158,7 @@ mod tests {
             ["SELECT ?", "INSERT INTO t VALUES (?) (?)", "INSERT INTO t VALUES (?) d2 VALUES (1)", "INSERT INTO t SELECT (1)", "DELETE FROM t WHERE ts = ?"]
         {
             let found = Template::of(sql);
-            assert!(found.is_none() || found.is_some_and(|found| found.clause.contains("(?)")), "{sql}");
+            assert!(found.is_none_or(|found| found.clause.contains("(?)")), "{sql}");
         }
     }
 
