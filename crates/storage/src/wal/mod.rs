@@ -172,8 +172,9 @@ impl Log {
         let file = write().map_err(|error| read_only(&path, 0, error))?;
         let length = (SEGMENT_HEADER + bytes.len()) as u64;
         state.next_number = number + 1;
+        // Records that are appended to it from now on are not durable yet.
+        state.unsynced = vec![file.clone()];
         state.current = Some(Current { path, file, length, last: state.next - 1, ended: self.clock.now() });
-        state.unsynced.clear();
         state.new_names = false;
         state.doubtful = false;
         self.durable.store(state.next - 1, Ordering::Release);
