@@ -41,6 +41,7 @@ impl Memory {
     ///
     /// # Safety
     /// Called by the interpreter with a view to fill.
+    #[expect(clippy::needless_pass_by_value, reason = "the protocol's signature")]
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         if view.is_null() {
             return Err(PyBufferError::new_err("no view to fill"));

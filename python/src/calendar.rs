@@ -45,7 +45,7 @@ impl Offsets {
 }
 
 /// The front of `PyDateTime_CAPI` of `datetime.h`, which the capsule `datetime.datetime_CAPI` leads to. The stable ABI does not
-/// name it, but every CPython since 3.7 has this layout, and [`DatetimeMaker::new`] checks it by the type it holds: a call
+/// name it, but every interpreter since 3.7 has this layout, and [`DatetimeMaker::new`] checks it by the type it holds: a call
 /// through it takes a quarter of the time of calling the class.
 #[repr(C)]
 struct DatetimeTable {

@@ -109,7 +109,7 @@ impl RecordBatchReader for Reader {
 }
 
 /// The batches as a capsule of Arrow's C stream interface.
-pub fn capsule<'py>(py: Python<'py>, batches: BatchStream, export: Export) -> Outcome<Bound<'py, PyCapsule>> {
+pub fn capsule(py: Python<'_>, batches: BatchStream, export: Export) -> Outcome<Bound<'_, PyCapsule>> {
     let stream = FFI_ArrowArrayStream::new(Box::new(Reader { batches, export }));
     Ok(PyCapsule::new_with_value(py, stream, c"arrow_array_stream")?)
 }

@@ -8,7 +8,7 @@ use arrow_array::{
     ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader},
     types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
 };
-use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_data::transform::MutableArrayData;
 use embudo_client::ingest::Column;
 use embudo_types::Error;
@@ -46,11 +46,11 @@ pub fn columns(given: &Bound<'_, PyList>) -> Outcome<(Columns, usize)> {
 
 fn memory(code: &str, values: &Bound<'_, PyAny>, nulls: Option<&Bound<'_, PyAny>>) -> Outcome<ArrayRef> {
     let mask = nulls.map(|nulls| PyBuffer::<u8>::get(nulls)?.to_vec(nulls.py())).transpose()?;
-    let nulls = mask.map(|mask| NullBuffer::new(BooleanBuffer::from_iter(mask.into_iter().map(|is_null| is_null == 0))));
+    let nulls = mask.map(|mask| NullBuffer::new(mask.into_iter().map(|is_null| is_null == 0).collect()));
     Ok(match code {
         "?" => {
             let bytes = PyBuffer::<u8>::get(values)?.to_vec(values.py())?;
-            Arc::new(BooleanArray::new(BooleanBuffer::from_iter(bytes.into_iter().map(|byte| byte != 0)), nulls))
+            Arc::new(BooleanArray::new(bytes.into_iter().map(|byte| byte != 0).collect(), nulls))
         }
         "i1" => primitive::<Int8Type>(values, nulls)?,
         "i2" => primitive::<Int16Type>(values, nulls)?,
@@ -65,7 +65,7 @@ fn memory(code: &str, values: &Bound<'_, PyAny>, nulls: Option<&Bound<'_, PyAny>
         _ => {
             let ticks: ScalarBuffer<i64> = PyBuffer::<i64>::get(values)?.to_vec(values.py())?.into();
             // NumPy's NaT is the least integer.
-            let nulls = ticks.contains(&i64::MIN).then(|| NullBuffer::new(BooleanBuffer::from_iter(ticks.iter().map(|&value| value != i64::MIN))));
+            let nulls = ticks.contains(&i64::MIN).then(|| NullBuffer::new(ticks.iter().map(|&value| value != i64::MIN).collect()));
             match code {
                 "M8[s]" => Arc::new(TimestampSecondArray::new(ticks, nulls)),
                 "M8[ms]" => Arc::new(TimestampMillisecondArray::new(ticks, nulls)),

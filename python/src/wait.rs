@@ -10,7 +10,7 @@ use std::{
         mpsc::{self, RecvTimeoutError, Sender},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use embudo_types::{Error, Result};
@@ -61,9 +61,7 @@ where
         }
         if let Err(raised) = py.check_signals() {
             interrupt();
-            let since = Instant::now();
             if ended(py.detach(|| wait(GRACE))).is_none() {
-                debug_assert!(since.elapsed() >= GRACE);
                 *WORKER.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             return Err(raised.into());
@@ -98,12 +96,13 @@ fn submit(mut job: Job) -> Result<()> {
     Ok(())
 }
 
+static THREADING: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+
 /// Whether this is the thread that Python runs signal handlers in.
 fn is_main(py: Python<'_>) -> PyResult<bool> {
     if let Some(known) = IS_MAIN.get() {
         return Ok(known);
     }
-    static THREADING: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let threading = THREADING.get_or_try_init(py, || py.import("threading").map(Bound::unbind))?.bind(py);
     let main: u64 = threading.call_method0("main_thread")?.getattr("ident")?.extract()?;
     let this: u64 = threading.call_method0("get_ident")?.extract()?;
