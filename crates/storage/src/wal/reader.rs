@@ -72,6 +72,12 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
                 continue;
             }
             let follows = header.sequence == result.last + 1 || (result.last == 0 && holes.is_empty());
+            if !follows && is_written_again(vfs, &paths[place + 1..], result.last) {
+                // After a failed sync: what is left of this segment stands whole in a later one.
+                let bytes = bytes.len() - offset;
+                holes.push(Hole { path: path.clone(), segment: place, offset: offset as u64, bytes: bytes as u64, what: "no record".into() });
+                break;
+            }
             // A segment without its header is one that was never synced, unless a record of it was.
             let needed = if holes.iter().any(|hole| hole.offset == 0) { header.sequence } else { header.sequence - 1 };
             let is_whole = follows && needed < header.sequence;
@@ -139,6 +145,14 @@ fn cut(vfs: &dyn Vfs, paths: &[PathBuf], holes: Vec<Hole>, place: usize, offset:
         }
     }
     Ok(())
+}
+
+/// Whether a later segment begins with a record that follows `last`, or with one before it.
+fn is_written_again(vfs: &dyn Vfs, later: &[PathBuf], last: Sequence) -> bool {
+    later.iter().any(|path| {
+        let bytes = vfs::read(vfs, path).unwrap_or_default();
+        bytes.get(SEGMENT_HEADER..).and_then(whole_record).is_some_and(|(header, _)| header.sequence <= last + 1)
+    })
 }
 
 /// Last sequence that records in `bytes` or in later segments say was durable.

@@ -152,10 +152,11 @@ fn open(vfs: &SimulatedVfs, seed: u64) -> (Arc<Store>, Recovery) {
     Store::open(options(vfs, seed), &mut |_, _| Ok(())).unwrap()
 }
 
-/// Calls at which a disk fails: all of them with `SEED`, else a share that differs by seed.
+/// Calls at which a disk fails: with `SEED` all of them, or the one of `CALL`; else a share that differs by seed.
 fn points(seed: u64, from: u64, calls: u64) -> impl Iterator<Item = u64> {
     let step = if std::env::var_os("SEED").is_some() { 1 } else { 7 };
-    (from + seed % step..calls).step_by(step as usize)
+    let only: Option<u64> = std::env::var("CALL").ok().and_then(|call| call.parse().ok());
+    (from + seed % step..calls).step_by(step as usize).filter(move |call| only.is_none_or(|only| only == *call))
 }
 
 fn seeds(count: u64) -> std::ops::Range<u64> {
@@ -360,13 +361,13 @@ fn failing_disks_refuse_and_recover() {
                 store.sync().unwrap();
                 let survivor = vfs.after_power_loss(seed + after);
                 drop(store);
-                let (store, _) = open(&survivor, seed);
+                let (store, recovery) = open(&survivor, seed);
                 let (found, wanted) = (contents(&store.snapshot()), expected(&model));
                 for uid in 1..=TABLES {
                     let (found, wanted) = (found.get(&uid).cloned().unwrap_or_default(), wanted.get(&uid).cloned().unwrap_or_default());
                     let differs: Vec<_> = found.iter().filter(|(key, row)| wanted.get(key) != Some(row)).take(3).collect();
                     let missing: Vec<_> = wanted.iter().filter(|(key, _)| !found.contains_key(key)).take(3).collect();
-                    assert!(differs.is_empty() && missing.is_empty(), "SEED={seed} {kind:?} call {after} after power loss: table {uid} has {differs:?} and misses {missing:?}");
+                    assert!(differs.is_empty() && missing.is_empty(), "SEED={seed} {kind:?} call {after} after power loss: table {uid} has {differs:?} and misses {missing:?}; {recovery:?}");
                 }
             }
         }
