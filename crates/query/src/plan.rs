@@ -103,6 +103,26 @@ pub(crate) struct SelectPlan {
     pub distinct: bool,
 }
 
+impl SelectPlan {
+    /// By input: whether it is read row by row. What only keys of whole tables read is not.
+    pub(crate) fn read_inputs(&self) -> Vec<bool> {
+        let Stage::Aggregate(stage) = &self.stage else { return vec![true; self.inputs.len()] };
+        let mut read = vec![false; self.inputs.len()];
+        let mut visit = |expr: &BoundExpr| expr.visit_inputs(&mut |input| read[input] = true);
+        self.filter.rows.iter().chain(&stage.companions).for_each(&mut visit);
+        stage.calls.iter().flat_map(BoundAggregate::arguments).for_each(&mut visit);
+        if stage.keys.iter().any(|key| !key.per_table) {
+            stage.keys.iter().for_each(|key| visit(&key.expr));
+        }
+        match &stage.window {
+            Some(WindowPlan::State(expr)) => visit(expr),
+            Some(WindowPlan::Event { start, end }) => [start, end].into_iter().for_each(visit),
+            _ => {}
+        }
+        read
+    }
+}
+
 /// WHERE, split by what it can be decided on.
 pub(crate) struct Filter {
     /// Time that rows can have.

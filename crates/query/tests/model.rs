@@ -160,7 +160,8 @@ fn filled(inserts: &[Insert], flushes: &[bool]) -> (Fixture, Model) {
 
 /// Rows of some children in a range, in the order of time.
 fn rows_of(model: &Model, table: impl Fn(usize) -> bool, range: std::ops::Range<i64>) -> Vec<(i64, Option<i64>)> {
-    let mut rows: Vec<(i64, Option<i64>)> = model.iter().filter(|((t, tick), _)| table(*t) && range.contains(tick)).map(|((_, tick), value)| (*tick, *value)).collect();
+    let mut rows: Vec<(i64, Option<i64>)> =
+        model.iter().filter(|((t, tick), _)| table(*t) && range.contains(tick)).map(|((_, tick), value)| (*tick, *value)).collect();
     rows.sort_by_key(|row| row.0);
     rows
 }
@@ -189,6 +190,12 @@ proptest! {
         let window = format!("INTERVAL({length}a, {offset}a) SLIDING({step}a)");
         let all = rows_of(&model, |_| true, range.clone());
         prop_assert_eq!(fixture.answer(&format!("SELECT _wstart, _wend, {LIST} FROM s {clause} {window}")), windows(&all, &[]));
+        if offset == 0 && step == length {
+            let mut newest = windows(&all, &[]);
+            newest.reverse();
+            newest.truncate(3);
+            prop_assert_eq!(fixture.answer(&format!("SELECT _wstart, _wend, {LIST} FROM s {clause} INTERVAL({length}a) ORDER BY _wstart DESC LIMIT 3")), newest);
+        }
         let mut by_table = Vec::new();
         for table in 0..TABLES {
             by_table.extend(windows(&rows_of(&model, |t| t == table, range.clone()), &[table as i64]));

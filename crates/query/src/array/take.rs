@@ -35,7 +35,9 @@ pub(crate) fn take_all(arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<ArrayRef
 
 /// The rows named, in that order; each must exist.
 pub(crate) fn take(array: &ArrayRef, rows: &[u32]) -> Result<ArrayRef> {
-    if let (Some(&first), Some(&last)) = (rows.first(), rows.last())
+    // Columns that were not loaded have no cells at all.
+    if *array.data_type() != DataType::Null
+        && let (Some(&first), Some(&last)) = (rows.first(), rows.last())
         && last as usize + 1 - (first as usize).min(last as usize + 1) == rows.len()
         && rows.windows(2).all(|pair| pair[0] + 1 == pair[1])
     {

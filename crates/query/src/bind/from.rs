@@ -55,7 +55,7 @@ fn bind_table(database: Option<&str>, name: &str, alias: Option<&str>, context: 
     };
     let columns = table_columns(&schema, &label, precision, matches!(kind, TableKind::Super(_)));
     let origin = TableOrigin { name: Arc::clone(table.name()), kind, schema, snapshot: database.store().snapshot() };
-    Ok(Relation { columns, timeline: Some(0), ordered: true, precision, origin: Origin::Table(Arc::new(origin)) })
+    Ok(Relation { columns, timeline: Some(0), ordered: true, precision, driver: None, origin: Origin::Table(Arc::new(origin)) })
 }
 
 fn table_columns(schema: &Schema, label: &Arc<str>, precision: Precision, is_super: bool) -> Vec<Column> {
@@ -97,7 +97,7 @@ fn system_table(database: &str, name: &str, label: &Arc<str>, context: &QueryCon
         });
     }
     let origin = Origin::Rows(RowsPlan::Batch { name: name.to_owned(), batch });
-    Ok(Relation { columns, timeline: None, ordered: false, precision: Precision::Milli, origin })
+    Ok(Relation { columns, timeline: None, ordered: false, precision: Precision::Milli, driver: None, origin })
 }
 
 /// A bound query as a relation.
@@ -122,7 +122,7 @@ pub(crate) fn subquery(plan: QueryPlan, alias: Option<&str>) -> Relation {
         || columns.iter().find(|column| column.data_type == DataType::Timestamp).map_or(plan.precision(), |column| column.precision),
         |at| columns[at].precision,
     );
-    Relation { columns, timeline, ordered, precision, origin: Origin::Rows(RowsPlan::Query(Arc::new(plan))) }
+    Relation { columns, timeline, ordered, precision, driver: None, origin: Origin::Rows(RowsPlan::Query(Arc::new(plan))) }
 }
 
 /// The same value in every row as a column that no name finds.

@@ -11,7 +11,7 @@ use embudo_types::{DataType, DurationUnit, Error, Result, code};
 use super::filter::conjuncts;
 use super::from;
 use super::items::by_place;
-use super::relation::{Column, ColumnSource, Origin, Relation};
+use super::relation::{Column, ColumnSource, Driver, Origin, Relation};
 use super::scope::any_part;
 use crate::QueryContext;
 use crate::plan::{JoinPlan, JoinSidePlan, TimeMatch};
@@ -58,14 +58,19 @@ pub(crate) fn bind(join: &Join, filter: Option<&Expr>, context: &QueryContext) -
     }
     let left_time = bind_side(&left_time, &left, &bind_context)?;
     let right_time = bind_side(&right_time, &right, &bind_context)?;
-    let columns = joined_columns(&left, &right);
+    let mut columns = joined_columns(&left, &right);
+    let driver = (join.kind == JoinKind::Window).then(|| {
+        let row = columns.len();
+        columns.push(Column { source: ColumnSource::Output(row), ..from::constant_column(embudo_types::Value::Null, DataType::BigInt, precision) });
+        Driver { row, columns: if join.side == JoinSide::Right { left.columns.len()..row } else { 0..left.columns.len() } }
+    });
     let timeline = match join.side {
         JoinSide::Inner | JoinSide::Left => left.timeline,
         JoinSide::Right => right.timeline.map(|place| place + left.columns.len()),
         JoinSide::Full => None,
     };
     let limit = join.limit.map(|limit| limit as usize);
-    let mut relation = Relation { columns, timeline, ordered: true, precision, origin: Origin::Nothing };
+    let mut relation = Relation { columns, timeline, ordered: true, precision, driver, origin: Origin::Nothing };
     let condition = match parts.rest.split_first() {
         None => None,
         Some((first, rest)) => {

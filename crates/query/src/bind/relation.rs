@@ -25,8 +25,19 @@ pub(crate) struct Relation {
     pub ordered: bool,
     /// Precision of time literals.
     pub precision: Precision,
+    /// Of a WINDOW join: what aggregates group by.
+    pub driver: Option<Driver>,
     /// Where rows come from.
     pub origin: Origin,
+}
+
+/// The driving side of a WINDOW join, whose aggregates are over the rows near each of its rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Driver {
+    /// Place of the column that numbers its rows.
+    pub row: usize,
+    /// Places of its columns.
+    pub columns: std::ops::Range<usize>,
 }
 
 /// A column of a relation.
@@ -119,7 +130,7 @@ impl TableOrigin {
 impl Relation {
     /// No FROM.
     pub(crate) fn nothing() -> Self {
-        Self { columns: Vec::new(), timeline: None, ordered: false, precision: Precision::Milli, origin: Origin::Nothing }
+        Self { columns: Vec::new(), timeline: None, ordered: false, precision: Precision::Milli, driver: None, origin: Origin::Nothing }
     }
 
     /// The stored table, where it is one.
@@ -135,6 +146,7 @@ impl Relation {
             timeline: self.timeline,
             ordered: self.ordered,
             precision: self.precision,
+            driver: None,
             origin: Origin::Table(Arc::clone(origin)),
         })
     }

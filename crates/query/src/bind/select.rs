@@ -62,7 +62,10 @@ pub(crate) fn bind(select: &Select, order_by: &[SortItem], context: &QueryContex
     check_shape(select, &shape, &relation)?;
     let aggregate_code = if shape.aggregate { code::THERE_MUSTN_T_BE_AGGREGATION } else { code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN };
     let rows = RowScope::with_inputs(&relation, inputs, aggregate_code);
-    let keys = bind_keys(select, &rows, &bind_context)?;
+    let mut keys = bind_keys(select, &rows, &bind_context)?;
+    if shape.aggregate {
+        bind_driver(select, &rows, &mut keys)?;
+    }
     let grouped = !select.partition_by.is_empty() || !select.group_by.is_empty();
     let bound = match shape {
         Shape { aggregate: true, .. } => bind_aggregate(select, &items, keys, &rows, &bind_context)?,
@@ -145,7 +148,7 @@ fn check_shape(select: &Select, shape: &Shape, relation: &Relation) -> Result<()
     if select.window.is_some() && !select.group_by.is_empty() {
         return Err(Error::new(code::GROUP_BY_AND_WINDOW_CLAUSE_CAN));
     }
-    if select.having.is_some() && select.group_by.is_empty() && select.partition_by.is_empty() && select.window.is_none() {
+    if select.having.is_some() && select.group_by.is_empty() && select.partition_by.is_empty() && select.window.is_none() && relation.driver.is_none() {
         return Err(Error::new(code::NOT_A_GROUP_BY_EXPRESSION));
     }
     if select.tags_only && (relation.table().is_none() || relation.columns.iter().all(|column| !matches!(column.source, ColumnSource::Tag(_)))) {
@@ -173,6 +176,16 @@ fn bind_keys(select: &Select, rows: &RowScope<'_>, context: &BindContext) -> Res
         keys.push(Key { canonical, plan: KeyPlan { expr: bound, per_table } });
     }
     Ok(keys)
+}
+
+/// Aggregates over a WINDOW join are made for each row of its driving side.
+fn bind_driver(select: &Select, rows: &RowScope<'_>, keys: &mut Vec<Key>) -> Result<()> {
+    let Some(driver) = &rows.relation().driver else { return Ok(()) };
+    if select.window.is_some() || !select.group_by.is_empty() || !select.partition_by.is_empty() {
+        return Err(Error::with(code::NOT_SUPPORTED_JOIN_TYPE, code::NO_WINDOW_GROUP_BY_PARTITION_BY.text()));
+    }
+    keys.push(Key { canonical: by_place(driver.row), plan: KeyPlan { expr: BoundExpr::input(rows.input(driver.row)), per_table: false } });
+    Ok(())
 }
 
 fn bind_rows(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowScope<'_>, context: &BindContext) -> Result<Staged> {
@@ -285,7 +298,11 @@ fn settle_companions(
     let mut followers = Vec::new();
     for (place, (column, input)) in companions.iter().enumerate() {
         let is_constant = matches!(relation.columns[*column].source, ColumnSource::Constant(_));
-        let settled = if is_constant || (relation.is_per_table(*column) && (by_table || relation.is_single_table())) {
+        let drives = relation.driver.as_ref().map(|driver| driver.columns.contains(column));
+        if drives == Some(false) {
+            return Err(Error::with(code::INVALID_USAGE_OF_EXPR, format!("Invalid usage of expr: {}", relation.columns[*column].label)));
+        }
+        let settled = if is_constant || drives == Some(true) || (relation.is_per_table(*column) && (by_table || relation.is_single_table())) {
             keys.push(KeyPlan { expr: BoundExpr::input(*input), per_table: relation.table().is_some() });
             StageColumn::Key(keys.len() - 1)
         } else {

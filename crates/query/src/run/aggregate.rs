@@ -196,6 +196,11 @@ impl Accumulator {
         self.states[call].update(&input, &self.runs)
     }
 
+    /// How many groups there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups.list().len()
+    }
+
     /// Sees that a partition's group is there, rows or not.
     pub(crate) fn touch(&mut self, partition: u32) {
         self.groups.number(partition, 0, || (0, 0));

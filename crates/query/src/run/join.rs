@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, Int64Array};
 use embudo_expr::BoundExpr;
 use embudo_sql::ast::query::{JoinKind, JoinSide};
 use embudo_types::{Precision, Result};
@@ -36,6 +36,7 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
         _ => equal(plan, &left, &right, &left_ticks, &right_ticks)?,
     };
     let types: Vec<arrow_schema::DataType> = relation.columns.iter().map(super::scan::arrow_type).collect();
+    let driving_rows = (plan.kind == JoinKind::Window).then_some(plan.side == JoinSide::Right);
     let cancel = context.cancel.clone();
     let mut start = 0;
     Ok(Box::new(std::iter::from_fn(move || {
@@ -45,14 +46,14 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
         let end = (start + BATCH).min(pairs.len());
         let chunk = &pairs[start..end];
         start = end;
-        Some(cancel.check().and_then(|()| batch(&left, &right, chunk, &types)))
+        Some(cancel.check().and_then(|()| batch(&left, &right, chunk, &types, driving_rows)))
     })))
 }
 
 /// A pair of rows; one side is [`NO_ROW`] where it has no match.
 type Pair = (u32, u32);
 
-fn batch(left: &Side, right: &Side, pairs: &[Pair], types: &[arrow_schema::DataType]) -> Result<Batch> {
+fn batch(left: &Side, right: &Side, pairs: &[Pair], types: &[arrow_schema::DataType], driving_rows: Option<bool>) -> Result<Batch> {
     let left_rows: Vec<u32> = pairs.iter().map(|pair| pair.0).collect();
     let right_rows: Vec<u32> = pairs.iter().map(|pair| pair.1).collect();
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(types.len());
@@ -62,8 +63,15 @@ fn batch(left: &Side, right: &Side, pairs: &[Pair], types: &[arrow_schema::DataT
     for array in &right.block.columns {
         columns.push(take_or_null(array, &right_rows)?);
     }
-    for data_type in &types[columns.len()..] {
-        columns.push(null_array(data_type, pairs.len()));
+    // Behind both sides stands, in a WINDOW join, the driving row's number; what is constant is made elsewhere.
+    for (place, data_type) in types[columns.len().min(types.len())..].iter().enumerate() {
+        columns.push(match driving_rows {
+            Some(right_drives) if place == 0 => {
+                let rows = if right_drives { &right_rows } else { &left_rows };
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(*row))))
+            }
+            _ => null_array(data_type, pairs.len()),
+        });
     }
     Ok(Batch { rows: pairs.len(), columns, groups: None })
 }
@@ -128,7 +136,7 @@ fn equal(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_t
     if let Some(condition) = &plan.condition {
         let mut kept = Vec::with_capacity(pairs.len());
         for chunk in pairs.chunks(BATCH) {
-            let batch = batch(left, right, chunk, &[])?;
+            let batch = batch(left, right, chunk, &[], None)?;
             match selected(&evaluate_condition(condition, &batch.columns, batch.rows)?) {
                 None => kept.extend_from_slice(chunk),
                 Some(rows) => kept.extend(rows.iter().map(|row| chunk[*row as usize])),

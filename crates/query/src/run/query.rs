@@ -11,7 +11,7 @@ use super::select::{self, Needs};
 use super::sort;
 use crate::QueryContext;
 use crate::bind::relation::Relation;
-use crate::plan::{Body, QueryPlan, SelectPlan, Stage};
+use crate::plan::{Body, QueryPlan, SelectPlan, Stage, StageColumn, WindowPlan};
 
 /// Runs a query; batches hold the shown columns.
 pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<Batches> {
@@ -22,7 +22,7 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
             let by_group = plan.limit_per_group && (plan.limit.is_some() || plan.slimit.is_some()) || plan.slimit.is_some();
             let plain = plan.order.is_empty() || time_order.is_some();
             let most = most.filter(|_| plain && !select.distinct && !by_group && plan.slimit.is_none());
-            let (batches, ordered) = select::run(select, context, Needs { groups: by_group, time_order, most })?;
+            let (batches, ordered) = select::run(select, context, Needs { groups: by_group, time_order, most, last_windows: last_windows(plan, select) })?;
             (if select.distinct { distinct::distinct(batches, select.shown) } else { batches }, ordered)
         }
         Body::Union { left, right, casts, all } => {
@@ -67,6 +67,18 @@ fn time_order(plan: &QueryPlan, select: &SelectPlan) -> Option<bool> {
     let is_rows = matches!(&select.stage, Stage::Rows { keys } if keys.is_empty()) && !select.distinct;
     let place = select.items[item].input_index().filter(|_| is_rows)?;
     (select.relation.timeline == Some(select.inputs[place]) && readable_in_order(&select.relation, by.descending)).then_some(by.descending)
+}
+
+/// How many of the last windows a query wants, where it wants no other.
+fn last_windows(plan: &QueryPlan, select: &SelectPlan) -> Option<usize> {
+    let [(item, by)] = plan.order[..] else { return None };
+    let Stage::Aggregate(stage) = &select.stage else { return None };
+    let Some(WindowPlan::Interval(grid)) = &stage.window else { return None };
+    let is_start = select.items[item].input_index().is_some_and(|column| stage.columns[column] == StageColumn::WindowStart);
+    let whole = stage.keys.is_empty() && !stage.many_rows && select.having.is_none() && select.fill.is_none() && !select.distinct;
+    let limit = plan.limit?;
+    (is_start && by.descending && whole && !stage.time_order && grid.is_tumbling())
+        .then(|| usize::try_from(limit.count.saturating_add(limit.offset)).unwrap_or(usize::MAX))
 }
 
 fn readable_in_order(relation: &Relation, descending: bool) -> bool {

@@ -30,6 +30,7 @@ pub(crate) enum InputSource {
 }
 
 /// A stored table about to be read.
+#[derive(Clone)]
 pub(crate) struct TableScan {
     plan: Arc<SelectPlan>,
     cancel: CancelToken,
@@ -38,6 +39,8 @@ pub(crate) struct TableScan {
     precision: Precision,
     uids: Vec<Uid>,
     sources: Vec<InputSource>,
+    /// Inputs that blocks must hold; the others are known by child alone.
+    read: Vec<bool>,
     columns: Vec<(ColumnId, DataType)>,
     /// Places of the request that the row filter reads.
     filter_columns: Vec<usize>,
@@ -81,6 +84,7 @@ impl TableScan {
             key: origin.key(),
             precision: plan.relation.precision,
             uids: members.iter().map(|slot| tables.uid(*slot)).collect(),
+            read: plan.read_inputs(),
             sources,
             columns,
             filter_columns,
@@ -92,6 +96,22 @@ impl TableScan {
     /// The SELECT it reads for.
     pub(crate) fn plan(&self) -> &SelectPlan {
         &self.plan
+    }
+
+    /// The same scan over a part of its time.
+    pub(crate) fn narrowed(&self, range: TimeRange) -> Self {
+        Self { range: self.range.intersection(range), ..self.clone() }
+    }
+
+    /// A time that no row of any child is after; `None` where there is no row.
+    pub(crate) fn latest(&self) -> Result<Option<i64>> {
+        let mut latest = None;
+        for child in 0..self.children() {
+            if let Some(piece) = self.pieces(child, self.range, true)?.next() {
+                latest = latest.max(Some(piece?.range().end.min(self.range.end)));
+            }
+        }
+        Ok(latest)
     }
 
     /// How many children qualify.
@@ -202,6 +222,7 @@ impl TableScan {
             columns.push(match source {
                 InputSource::Timestamp => timestamp_array(timestamps.clone(), self.precision),
                 InputSource::Stored(place) => Arc::clone(&loaded[*place]),
+                InputSource::PerTable(_) if !self.read[input] => nothing(),
                 InputSource::PerTable(array) => constants.get(input, array, child, rows)?,
             });
         }
@@ -225,7 +246,8 @@ impl TableScan {
 
     /// Arrow types of the inputs.
     pub(crate) fn input_types(&self) -> Vec<arrow_schema::DataType> {
-        self.plan.inputs.iter().map(|input| arrow_type(&self.plan.relation.columns[*input])).collect()
+        let read = self.read.iter().zip(&self.plan.inputs);
+        read.map(|(read, input)| if *read { arrow_type(&self.plan.relation.columns[*input]) } else { arrow_schema::DataType::Null }).collect()
     }
 }
 

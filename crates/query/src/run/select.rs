@@ -15,8 +15,9 @@ use super::{interp, relation, series};
 use crate::QueryContext;
 use crate::array::{concat_columns, null_array, selected};
 use crate::bind::relation::Origin;
-use crate::plan::{AggregatePlan, SelectPlan, Stage};
+use crate::plan::{AggregatePlan, SelectPlan, Stage, WindowPlan};
 use crate::window::fill;
+use crate::window::grid::Grid;
 
 /// What the query above asks of a SELECT.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +28,8 @@ pub(crate) struct Needs {
     pub time_order: Option<bool>,
     /// More rows than these are not looked at.
     pub most: Option<usize>,
+    /// Only so many of the last windows are looked at.
+    pub last_windows: Option<usize>,
 }
 
 /// Runs a SELECT. Rows come in the asked order of time where the second part says so.
@@ -183,7 +186,8 @@ fn tables(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>) -> Result<Batches
 }
 
 fn aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>, needs: Needs) -> Result<Batches> {
-    let batch = if plan.relation.table().is_some() { table_aggregate(plan, stage, context)? } else { stream_aggregate(plan, stage, context)? };
+    let batch =
+        if plan.relation.table().is_some() { table_aggregate(plan, stage, context, needs.last_windows)? } else { stream_aggregate(plan, stage, context)? };
     let groups = if needs.groups || plan.fill.is_some() { batch.groups } else { None };
     let batch = project(plan, &batch.columns, batch.rows, groups)?;
     Ok(batch.map_or_else(none, |batch| Box::new(std::iter::once(Ok(batch)))))
@@ -207,6 +211,100 @@ fn stream_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc
     accumulator.finish(&[])
 }
 
+fn table_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>, last_windows: Option<usize>) -> Result<Batch> {
+    let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+    if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
+        // Nothing is asked, so not even a count comes back, as recorded.
+        return Accumulator::new(plan)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
+    }
+    let known = stage.keys.iter().all(|key| key.per_table);
+    let partitions = if known { Some(KnownPartitions::of(&stage.keys, &scan)?) } else { None };
+    let accumulator = match (&partitions, last_windows, &stage.window) {
+        (Some(partitions), _, _) if stage.last_cache && !scan.filters_rows() && scan.range() == TimeRange::ALL && super::last::answers(stage, &scan) => {
+            super::last::run(plan, stage, &scan, partitions, context)?
+        }
+        (Some(partitions), Some(most), Some(WindowPlan::Interval(grid))) => last_windows_of(plan, stage, &scan, partitions, context, grid, most)?,
+        _ => accumulate(plan, stage, &scan, partitions.as_ref(), context)?,
+    };
+    let Some(partitions) = partitions else { return accumulator.finish(&[]) };
+    let mut accumulator = accumulator;
+    if stage.empty_groups {
+        for partition in 0..partitions.count {
+            accumulator.touch(partition as u32);
+        }
+    }
+    accumulator.finish(&partitions.keys)
+}
+
+/// The last windows: reads backwards from the latest row, each time eight times as far, until there are enough.
+fn last_windows_of(
+    plan: &Arc<SelectPlan>,
+    stage: &AggregatePlan,
+    scan: &Arc<TableScan>,
+    partitions: &KnownPartitions,
+    context: &Arc<QueryContext>,
+    grid: &Grid,
+    most: usize,
+) -> Result<Accumulator> {
+    let Some(latest) = scan.latest()? else { return Accumulator::new(plan) };
+    let last = grid.last_start(latest);
+    let length = grid.end(last).saturating_sub(last);
+    let mut windows = most.max(1) as i64;
+    loop {
+        let start = grid.last_start(last.saturating_sub(length.saturating_mul(windows - 1)));
+        let part = Arc::new(scan.narrowed(TimeRange::new(start, i64::MAX)));
+        let accumulator = accumulate(plan, stage, &part, Some(partitions), context)?;
+        if accumulator.groups() >= most || start <= scan.range().start || windows >= i64::MAX / 8 || length.saturating_mul(windows) == i64::MAX {
+            return Ok(accumulator);
+        }
+        windows *= 8;
+    }
+}
+
+/// Reads all rows into one accumulator, task by task.
+fn accumulate(
+    plan: &Arc<SelectPlan>,
+    stage: &AggregatePlan,
+    scan: &Arc<TableScan>,
+    partitions: Option<&KnownPartitions>,
+    context: &Arc<QueryContext>,
+) -> Result<Accumulator> {
+    let partition = |child: usize| partitions.map_or(Partition::ByRow, |partitions| Partition::Known(partitions.of_child[child]));
+    let tasks = cut(stage, scan, partitions)?;
+    let work = |task: &Work| -> Result<Accumulator> {
+        let mut accumulator = Accumulator::new(plan)?;
+        match task {
+            Work::Children(children) => {
+                let mut constants = Constants::default();
+                for child in children {
+                    let pieces = scan.pieces(*child, scan.range(), false)?;
+                    take_pieces(&mut accumulator, partition(*child), scan, *child, pieces, &mut constants)?;
+                }
+            }
+            Work::Pieces(child, pieces) => {
+                take_pieces(&mut accumulator, partition(*child), scan, *child, pieces.iter().cloned().map(Ok), &mut Constants::default())?
+            }
+            Work::Merged(sets) => {
+                for children in sets {
+                    for block in scan.merged(children, false)? {
+                        accumulator.take_block(partition(children[0]), &block?)?;
+                    }
+                }
+            }
+        }
+        Ok(accumulator)
+    };
+    let mut results = context.scheduler.parallel(tasks.len(), |task| work(&tasks[task])).into_iter();
+    let mut accumulator = match results.next() {
+        Some(first) => first?,
+        None => Accumulator::new(plan)?,
+    };
+    for result in results {
+        accumulator.merge(result?)?;
+    }
+    Ok(accumulator)
+}
+
 /// Tasks of a scan at most; cut by the data alone.
 const TASKS: usize = 32;
 /// Children are cut into pieces where they are fewer than this.
@@ -222,60 +320,6 @@ enum Work {
     Pieces(usize, Vec<Piece>),
     /// The children of a partition, merged by time.
     Merged(Vec<Vec<usize>>),
-}
-
-fn table_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>) -> Result<Batch> {
-    let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
-    if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
-        // Nothing is asked, so not even a count comes back, as recorded.
-        return Accumulator::new(plan)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
-    }
-    let known = stage.keys.iter().all(|key| key.per_table);
-    let partitions = if known { KnownPartitions::of(&stage.keys, &scan)? } else { KnownPartitions { of_child: Vec::new(), keys: Vec::new(), count: 0 } };
-    let partition = |child: usize| if known { Partition::Known(partitions.of_child[child]) } else { Partition::ByRow };
-    if stage.last_cache && known && !scan.filters_rows() && scan.range() == TimeRange::ALL && super::last::answers(stage, &scan) {
-        let accumulator = super::last::run(plan, stage, &scan, &partitions, context)?;
-        return accumulator.finish(&partitions.keys);
-    }
-    let tasks = cut(stage, &scan, if known { Some(&partitions) } else { None })?;
-    let work = |task: &Work| -> Result<Accumulator> {
-        let mut accumulator = Accumulator::new(plan)?;
-        match task {
-            Work::Children(children) => {
-                let mut constants = Constants::default();
-                for child in children {
-                    let pieces = scan.pieces(*child, scan.range(), false)?;
-                    take_pieces(&mut accumulator, partition(*child), &scan, *child, pieces, &mut constants)?;
-                }
-            }
-            Work::Pieces(child, pieces) => {
-                take_pieces(&mut accumulator, partition(*child), &scan, *child, pieces.iter().cloned().map(Ok), &mut Constants::default())?
-            }
-            Work::Merged(sets) => {
-                for children in sets {
-                    for block in scan.merged(children, false)? {
-                        accumulator.take_block(partition(children[0]), &block?)?;
-                    }
-                }
-            }
-        }
-        Ok(accumulator)
-    };
-    let results = context.scheduler.parallel(tasks.len(), |task| work(&tasks[task]));
-    let mut results = results.into_iter();
-    let mut accumulator = match results.next() {
-        Some(first) => first?,
-        None => Accumulator::new(plan)?,
-    };
-    for result in results {
-        accumulator.merge(result?)?;
-    }
-    if stage.empty_groups && known {
-        for partition in 0..partitions.count {
-            accumulator.touch(partition as u32);
-        }
-    }
-    accumulator.finish(&partitions.keys)
 }
 
 fn take_pieces(
