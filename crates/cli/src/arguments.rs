@@ -29,6 +29,8 @@ pub enum Command {
     Import(ImportOptions),
     /// Write a query's rows as CSV
     Export(ExportOptions),
+    /// Read every file of a database and report what is damaged
+    Check(CheckOptions),
     /// Print the version
     Version,
 }
@@ -144,6 +146,14 @@ pub struct ExportOptions {
     /// The file to write [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub struct CheckOptions {
+    /// The database's directory; a server may be using it
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod cell;
+mod check;
 mod configuration;
 mod connection;
 mod parse;
@@ -51,6 +52,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Shell(options) => shell::run(&options),
         Command::Import(options) => transfer::import(&options),
         Command::Export(options) => transfer::export(&options),
+        Command::Check(options) => check::run(&options),
         Command::Version => {
             println!("embudo {} (speaks as TDengine {})", env!("CARGO_PKG_VERSION"), embudo_types::SERVER_VERSION);
             Ok(())

@@ -1,6 +1,6 @@
 //! `embudo serve`: the server on a database, until a signal.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use embudo_engine::{Engine, EngineOptions};
 use embudo_server::{Server, ServerOptions};
@@ -52,5 +52,6 @@ fn log_to_standard_error(level: LogLevel) {
         LogLevel::Info => tracing::Level::INFO,
         LogLevel::Debug => tracing::Level::DEBUG,
     };
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).try_init();
+    let colours = std::io::stderr().is_terminal();
+    let _ = tracing_subscriber::fmt().with_max_level(level).with_ansi(colours).with_writer(std::io::stderr).try_init();
 }

@@ -284,6 +284,23 @@ impl Store {
         figures
     }
 
+    /// Reads every block file whole. Gives what is damaged, each with its file and offset.
+    pub fn check(&self) -> Vec<Error> {
+        let version = self.version();
+        let mut damages = Vec::new();
+        for file in version.shards.iter().flat_map(|shard| &shard.files) {
+            match &file.file {
+                Ok(file) => damages.extend(file.check().iter().map(|damage| {
+                    // A failed read names the place itself; what is wrong comes last.
+                    let what = damage.what.rsplit(": ").next().unwrap_or(&damage.what);
+                    Error::corrupt(format!("{}, offset {}, {} bytes: {what}", file.path().display(), damage.offset, damage.bytes))
+                })),
+                Err(error) => damages.push(error.clone()),
+            }
+        }
+        damages
+    }
+
     /// Makes everything durable and releases the lock. Later appends are refused; snapshots stay readable.
     pub fn close(&self) -> Result<()> {
         if self.options.read_only || self.closed.swap(true, Ordering::AcqRel) {

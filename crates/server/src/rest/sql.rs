@@ -50,7 +50,7 @@ async fn answer(state: &Arc<State>, database: Option<String>, query: Option<&str
     let credentials = credentials(headers, parameters.token.as_deref())?;
     let statement = read_statement(headers, body, &state.options).await?;
     let started = Instant::now();
-    tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = credentials.user, "{statement}");
+    tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = credentials.user, "{}", loggable(&statement));
     let call = Arc::new(Call {
         state: Arc::clone(state),
         credentials,
@@ -74,6 +74,15 @@ async fn answer(state: &Arc<State>, database: Option<String>, query: Option<&str
         state.metrics.error(&error);
         Refusal::from(error)
     })
+}
+
+/// What the log may show of a statement: none that sets a password, and of a long one its beginning.
+fn loggable(statement: &str) -> &str {
+    const SHOWN: usize = 1_000;
+    if statement.len() < SHOWN && statement.split_whitespace().any(|word| word.eq_ignore_ascii_case("pass")) {
+        return "a statement with a password";
+    }
+    &statement[..statement.floor_char_boundary(SHOWN)]
 }
 
 /// One statement of one client.
