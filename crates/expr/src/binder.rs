@@ -166,7 +166,7 @@ impl<'a> Binder<'a> {
             DataType::Timestamp => {
                 let precision = if left.data_type == DataType::Timestamp { left.precision } else { right.precision };
                 let operands = vec![self.to_type(left, DataType::BigInt)?, self.to_type(right, DataType::BigInt)?];
-                self.call_precise(TickArithmetic { op, precision }, operands, data_type, precision)
+                node(TickArithmetic { op, precision }, operands, data_type, precision)
             }
             DataType::BigInt => {
                 let operands = vec![self.to_type(left, DataType::BigInt)?, self.to_type(right, DataType::BigInt)?];
@@ -207,7 +207,7 @@ impl<'a> Binder<'a> {
         }
         let precision = time.precision;
         let kernel = CalendarShift { duration, times, precision, zone: self.context.zone.clone() };
-        self.call_precise(kernel, vec![time], DataType::Timestamp, precision).map(Some)
+        node(kernel, vec![time], DataType::Timestamp, precision).map(Some)
     }
 
     fn comparison(&self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<BoundExpr> {
@@ -307,7 +307,7 @@ impl<'a> Binder<'a> {
         if let Some(otherwise) = otherwise {
             arguments.push(self.converted(otherwise, data_type, precision, BadTime::Epoch)?);
         }
-        self.call_precise(Case { data_type, precision }, arguments, data_type, precision)
+        node(Case { data_type, precision }, arguments, data_type, precision)
     }
 
     fn cast(&self, expr: &Expr, data_type: DataType, length_given: bool) -> Result<BoundExpr> {
@@ -371,30 +371,24 @@ impl<'a> Binder<'a> {
             return Ok(BoundExpr { data_type, precision, ..bound });
         }
         let kernel = Convert { from: (bound.data_type, bound.precision), to: (data_type, precision), zone: self.context.zone.clone(), bad_time };
-        self.call_precise(kernel, vec![bound], data_type, precision)
+        node(kernel, vec![bound], data_type, precision)
     }
 
     /// A node without ticks.
     pub(crate) fn call(&self, kernel: impl Kernel + 'static, arguments: Vec<BoundExpr>, data_type: DataType) -> Result<BoundExpr> {
-        self.call_precise(kernel, arguments, data_type, self.context.precision)
+        node(kernel, arguments, data_type, self.context.precision)
     }
+}
 
-    /// A node; one whose arguments are all constants becomes its value, unless the kernel has a will of its own.
-    pub(crate) fn call_precise(
-        &self,
-        kernel: impl Kernel + 'static,
-        arguments: Vec<BoundExpr>,
-        data_type: DataType,
-        precision: Precision,
-    ) -> Result<BoundExpr> {
-        let foldable = kernel.is_pure() && arguments.iter().all(|argument| matches!(argument.node, Node::Constant(_)));
-        let bound = BoundExpr { node: Node::Call(Arc::new(Call { kernel: Box::new(kernel), arguments })), data_type, precision };
-        if !foldable {
-            return Ok(bound);
-        }
-        let value = crate::value_at(&bound.evaluate(&[], 1)?, data_type, 0);
-        Ok(BoundExpr { node: Node::Constant(value), data_type, precision })
+/// A node; one whose arguments are all constants becomes its value, unless the kernel has a will of its own.
+pub(crate) fn node(kernel: impl Kernel + 'static, arguments: Vec<BoundExpr>, data_type: DataType, precision: Precision) -> Result<BoundExpr> {
+    let foldable = kernel.is_pure() && arguments.iter().all(|argument| matches!(argument.node, Node::Constant(_)));
+    let bound = BoundExpr { node: Node::Call(Arc::new(Call { kernel: Box::new(kernel), arguments })), data_type, precision };
+    if !foldable {
+        return Ok(bound);
     }
+    let value = crate::value_at(&bound.evaluate(&[], 1)?, data_type, 0);
+    Ok(BoundExpr { node: Node::Constant(value), data_type, precision })
 }
 
 /// A NULL of a type.

@@ -64,7 +64,7 @@ const TWO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// C's conversion on x86: outside the range it is the smallest i64.
 fn double_to_i64(value: f64) -> i64 {
-    if value >= -TWO_63 && value < TWO_63 { value as i64 } else { i64::MIN }
+    if (-TWO_63..TWO_63).contains(&value) { value as i64 } else { i64::MIN }
 }
 
 impl Number for f64 {
@@ -355,9 +355,9 @@ pub(crate) enum TextColumn<'a> {
 impl<'a> TextColumn<'a> {
     /// The cells of an array of variable length.
     pub(crate) fn new(array: &'a ArrayRef) -> Result<Self> {
-        if let Some(array) = array.as_any().downcast_ref() {
+        if let Some(array) = array.as_binary_opt::<i32>() {
             Ok(Self::Bytes(array))
-        } else if let Some(array) = array.as_any().downcast_ref() {
+        } else if let Some(array) = array.as_string_opt::<i32>() {
             Ok(Self::Text(array))
         } else {
             Err(Error::internal(format!("{} where text is due", array.data_type())))

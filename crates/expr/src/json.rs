@@ -220,7 +220,9 @@ pub(crate) fn get(array: &ArrayRef, key: &str) -> Result<ArrayRef> {
         })
     });
     let mut builder = StringBuilder::new();
-    found.into_iter().for_each(|cell| builder.append_option(cell.flatten()));
+    for cell in found {
+        builder.append_option(cell.flatten());
+    }
     Ok(Arc::new(builder.finish()))
 }
 

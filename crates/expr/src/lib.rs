@@ -17,6 +17,8 @@ mod number_format;
 mod pattern;
 mod scope;
 pub mod series;
+#[cfg(test)]
+mod tests;
 mod text_number;
 
 pub use binder::Binder;

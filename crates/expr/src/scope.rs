@@ -44,9 +44,9 @@ pub struct BindContext {
     pub precision: Precision,
     /// Values of `?`, by place.
     pub parameters: Arc<[Value]>,
-    /// The session's user, for CURRENT_USER().
+    /// The session's user, for `CURRENT_USER()`.
     pub user: String,
-    /// The session's database, for DATABASE().
+    /// The session's database, for `DATABASE()`.
     pub database: Option<String>,
 }
 

@@ -67,7 +67,7 @@ pub(super) fn keys(array: &ArrayRef, data_type: DataType, start: usize, end: usi
     Ok(())
 }
 
-/// A 64-bit hash of a key, the same in every process (finalizer of MurmurHash3 over eight bytes at a time).
+/// A 64-bit hash of a key, the same in every process (finalizer of `MurmurHash3` over eight bytes at a time).
 pub(super) fn hash(key: &Key) -> u64 {
     match key {
         Key::Null => 0,

@@ -10,7 +10,7 @@ use super::{Aggregate, AggregateInput, BoundAggregate, Function, Kind, Run, same
 use crate::Binder;
 use crate::functions::invalid_number;
 
-pub(super) const FUNCTIONS: &[Function] = &[Function::new("count", Kind::Value, "Rows, or rows with a value.", bind, create).from_statistics().counting()];
+pub(super) const FUNCTIONS: &[Function] = &[Function::new("count", Kind::Value, "Rows, or rows with a value.", bind, create).taking_statistics().counting()];
 
 fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
     let [argument] = arguments else {
@@ -40,7 +40,7 @@ impl Aggregate for Count {
     }
 
     fn update(&mut self, input: &AggregateInput<'_>, runs: &[Run]) -> Result<()> {
-        let nulls = input.arguments.first().and_then(|array| array.logical_nulls());
+        let nulls = input.arguments.first().and_then(Array::logical_nulls);
         for run in runs {
             let (start, length) = (run.start as usize, (run.end - run.start) as usize);
             let missing = nulls.as_ref().map_or(0, |nulls| nulls.slice(start, length).null_count());

@@ -45,7 +45,7 @@ const REGISTERS: usize = 1 << REGISTER_BITS;
 /// Hashes kept one by one before registers take over.
 const MOST_HASHES: usize = 1_024;
 
-/// HyperLogLog (Flajolet and others 2007); exact while few hashes are known.
+/// `HyperLogLog` (Flajolet and others 2007); exact while few hashes are known.
 enum Sketch {
     Hashes(FxHashSet<u64>),
     Registers(Box<[u8]>),
@@ -58,7 +58,9 @@ impl Sketch {
                 hashes.insert(hash);
                 if hashes.len() > MOST_HASHES {
                     let mut registers = vec![0; REGISTERS].into_boxed_slice();
-                    hashes.iter().for_each(|&hash| raise(&mut registers, hash));
+                    for &hash in hashes.iter() {
+                        raise(&mut registers, hash);
+                    }
                     *self = Self::Registers(registers);
                 }
             }
@@ -86,7 +88,7 @@ impl Sketch {
                 let count = REGISTERS as f64;
                 let sum: f64 = registers.iter().map(|&register| 0.5_f64.powi(i32::from(register))).sum();
                 let raw = 0.7213 / (1.0 + 1.079 / count) * count * count / sum;
-                let empty = registers.iter().filter(|register| **register == 0).count();
+                let empty = registers.len() - registers.iter().map(|&register| usize::from(register > 0)).sum::<usize>();
                 let estimate = if raw <= 2.5 * count && empty > 0 { count * (count / empty as f64).ln() } else { raw };
                 estimate.round() as i64
             }
@@ -135,7 +137,7 @@ impl Aggregate for Estimate {
     }
 }
 
-/// A value's count, when it came first, and that row.
+/// A value's count, when it came first, and the companions of its last row.
 struct Occurrence {
     count: u64,
     arrival: u64,
@@ -172,9 +174,10 @@ impl Aggregate for Mode {
                 if key == Key::Null {
                     return Ok(());
                 }
-                let new =
-                    || Occurrence { count: 0, arrival, value: value_at(array, self.data_type, row), companions: cells_of(input.companions, &self.types, row) };
-                state.occurrences.entry(key).or_insert_with(new).count += 1;
+                let first = || Occurrence { count: 0, arrival, value: value_at(array, self.data_type, row), companions: Vec::new() };
+                let occurrence = state.occurrences.entry(key).or_insert_with(first);
+                occurrence.count += 1;
+                occurrence.companions = cells_of(input.companions, &self.types, row);
                 Ok(())
             })?;
             state.rows += u64::from(run.end - run.start);
@@ -187,7 +190,10 @@ impl Aggregate for Mode {
             let state = &mut self.states[group as usize];
             for (key, occurrence) in found.occurrences {
                 match state.occurrences.get_mut(&key) {
-                    Some(known) => known.count += occurrence.count,
+                    Some(known) => {
+                        known.count += occurrence.count;
+                        known.companions = occurrence.companions;
+                    }
                     None => {
                         state.occurrences.insert(key, Occurrence { arrival: occurrence.arrival + state.rows, ..occurrence });
                     }

@@ -14,9 +14,9 @@ use crate::Binder;
 use crate::functions::invalid_type;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("min", Kind::Selector, "Smallest number; companions come from the first row that has it.", bind, create::<false>).from_statistics(),
-    Function::new("max", Kind::Selector, "Largest number; companions come from the first row that has it.", bind, create::<true>).from_statistics(),
-    Function::new("spread", Kind::Value, "Largest minus smallest number or time.", bind_spread, create_spread).from_statistics(),
+    Function::new("min", Kind::Selector, "Smallest number; companions come from the first row that has it.", bind, create::<false>).taking_statistics(),
+    Function::new("max", Kind::Selector, "Largest number; companions come from the first row that has it.", bind, create::<true>).taking_statistics(),
+    Function::new("spread", Kind::Value, "Largest minus smallest number or time.", bind_spread, create_spread).taking_statistics(),
 ];
 
 fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {

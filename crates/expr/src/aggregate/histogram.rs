@@ -1,5 +1,6 @@
 //! HISTOGRAM: how many values lie in each bin.
 
+use std::fmt::Write;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -154,9 +155,10 @@ where
                 text.push_str(", \"count\":");
                 if self.normalized {
                     let share = if total == 0 { 0.0 } else { count as f64 / total as f64 };
-                    text.push_str(&format!("{share:.6}"));
+                    // Writing to a String cannot fail.
+                    let _ = write!(text, "{share:.6}");
                 } else {
-                    text.push_str(&count.to_string());
+                    let _ = write!(text, "{count}");
                 }
                 text.push('}');
                 groups.push(group as u32);

@@ -1,4 +1,4 @@
-//! GROUP_CONCAT: the texts of a group in one.
+//! `GROUP_CONCAT`: the texts of a group in one.
 
 use arrow_array::ArrayRef;
 use embudo_sql::ast::expr::Expr;

@@ -2,6 +2,8 @@
 //!
 //! A query [`bind`]s a call, evaluates [`BoundAggregate::arguments`] for each chunk, and feeds the state it [`create`](BoundAggregate::create)d.
 
+#![allow(clippy::unnecessary_wraps, reason = "functions of the tables share one signature")]
+
 use std::any::Any;
 
 use arrow_array::ArrayRef;
@@ -26,6 +28,8 @@ mod regression;
 mod rows;
 mod sketch;
 mod sum;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 /// Consecutive rows `start..end` of a chunk that belong to one group.
@@ -180,23 +184,22 @@ pub struct Function {
     timestamps: bool,
     time_order: bool,
     zero_without_rows: bool,
-    bind: fn(&'static Function, &Binder<'_>, &[Expr]) -> Result<BoundAggregate>,
-    create: fn(&BoundAggregate, &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>>,
+    bind: Bind,
+    create: Create,
 }
 
+/// Checks arguments and settles types.
+type Bind = fn(&'static Function, &Binder<'_>, &[Expr]) -> Result<BoundAggregate>;
+/// Makes an empty state.
+type Create = fn(&BoundAggregate, &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>>;
+
 impl Function {
-    const fn new(
-        name: &'static str,
-        kind: Kind,
-        doc: &'static str,
-        bind: fn(&'static Self, &Binder<'_>, &[Expr]) -> Result<BoundAggregate>,
-        create: fn(&BoundAggregate, &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>>,
-    ) -> Self {
+    const fn new(name: &'static str, kind: Kind, doc: &'static str, bind: Bind, create: Create) -> Self {
         Self { name, kind, doc, statistics: false, timestamps: false, time_order: false, zero_without_rows: false, bind, create }
     }
 
     /// Statistics of the argument's column can stand for its rows.
-    const fn from_statistics(self) -> Self {
+    const fn taking_statistics(self) -> Self {
         Self { statistics: true, ..self }
     }
 
@@ -282,7 +285,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
     FAMILIES.iter().copied().flatten()
 }
 
-/// Binds a call of `function` with its arguments as written (`*` is `Expr::Star`). FIRST, LAST and LAST_ROW take one argument here: the
+/// Binds a call of `function` with its arguments as written (`*` is `Expr::Star`). FIRST, LAST and `LAST_ROW` take one argument here: the
 /// planner expands `*` and lists before.
 pub fn bind(binder: &Binder<'_>, function: &'static Function, arguments: &[Expr]) -> Result<BoundAggregate> {
     (function.bind)(function, binder, arguments)

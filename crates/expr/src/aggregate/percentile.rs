@@ -99,7 +99,7 @@ where
         for run in runs {
             let group = &mut self.groups[run.group as usize];
             valid_stretches(array.nulls(), run.start as usize, run.end as usize, |start, end| {
-                group.extend(array.values()[start..end].iter().map(|value| value.double()))
+                group.extend(array.values()[start..end].iter().map(|value| value.double()));
             });
         }
         Ok(())
@@ -114,7 +114,9 @@ where
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let mut groups = std::mem::take(&mut self.groups);
-        groups.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
+        for values in &mut groups {
+            values.sort_unstable_by(f64::total_cmp);
+        }
         if let [percentage] = self.percentages[..] {
             return Ok(Arc::new(groups.iter().map(|values| interpolated(values, percentage)).collect::<Float64Array>()));
         }

@@ -1,4 +1,4 @@
-//! FIRST, LAST and LAST_ROW: the value at one end of time.
+//! FIRST, LAST and `LAST_ROW`: the value at one end of time.
 
 use arrow_array::{Array, ArrayRef};
 use embudo_sql::ast::expr::Expr;
@@ -13,13 +13,13 @@ use crate::functions::invalid_type;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("first", Kind::Selector, "First value in time.", bind, |bound, companions| create(bound, companions, End::First))
-        .from_statistics()
+        .taking_statistics()
         .with_timestamps(),
     Function::new("last", Kind::Selector, "Last value in time.", bind, |bound, companions| create(bound, companions, End::Last))
-        .from_statistics()
+        .taking_statistics()
         .with_timestamps(),
     Function::new("last_row", Kind::Selector, "Value of the newest row, NULL too.", bind, |bound, companions| create(bound, companions, End::LastRow))
-        .from_statistics()
+        .taking_statistics()
         .with_timestamps(),
 ];
 

@@ -108,7 +108,9 @@ where
         for run in runs {
             let state = &mut self.states[run.group as usize];
             valid_stretches(array.nulls(), run.start as usize, run.end as usize, |start, end| {
-                array.values()[start..end].iter().for_each(|value| state.add(value.double(), self.start, self.step))
+                for value in &array.values()[start..end] {
+                    state.add(value.double(), self.start, self.step);
+                }
             });
         }
         Ok(())

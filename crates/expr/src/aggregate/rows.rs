@@ -208,7 +208,9 @@ impl Aggregate for Tail {
     fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()> {
         let most = self.count + self.offset;
         for (found, &group) in same_state::<Self>(other)?.states.drain(..).zip(groups) {
-            found.into_iter().for_each(|row| Self::add(&mut self.states[group as usize], row, most));
+            for row in found {
+                Self::add(&mut self.states[group as usize], row, most);
+            }
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn many_values_are_near() {
-        let values = |count: u64| (0..count).map(|at| (at.wrapping_mul(2_654_435_761) % count) as f64);
+        let values = |count: u64| (0..count).map(move |at| (at.wrapping_mul(2_654_435_761) % count) as f64);
         let (mut histogram, mut digest) = (Histogram::default(), Digest::default());
         values(100_003).for_each(|value| {
             histogram.add(value);

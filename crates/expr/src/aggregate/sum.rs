@@ -14,8 +14,8 @@ use crate::Binder;
 use crate::functions::invalid_type;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("sum", Kind::Value, "Sum; of integers it wraps at 64 bits.", bind_sum, create_sum).from_statistics(),
-    Function::new("avg", Kind::Value, "Mean.", bind_double, create_sum).from_statistics(),
+    Function::new("sum", Kind::Value, "Sum; of integers it wraps at 64 bits.", bind_sum, create_sum).taking_statistics(),
+    Function::new("avg", Kind::Value, "Mean.", bind_double, create_sum).taking_statistics(),
     Function::new("stddev", Kind::Value, "Standard deviation of the population.", bind_double, create_deviation),
     Function::new("stddev_pop", Kind::Value, "Standard deviation of the population.", bind_double, create_deviation),
     Function::new("std", Kind::Value, "Standard deviation of the population.", bind_double, create_deviation),
@@ -128,7 +128,7 @@ where
     }
 }
 
-/// Count, mean and sum of squared distances from it (Chan, Golub, LeVeque 1979).
+/// Count, mean and sum of squared distances from it (Chan, Golub, `LeVeque` 1979).
 #[derive(Clone, Copy, Default)]
 struct Moments {
     count: f64,

@@ -305,7 +305,7 @@ where
     T::Native: Number,
 {
     valid_stretches(array.nulls(), start, end, |start, end| {
-        points.extend(times[start..end].iter().zip(&array.values()[start..end]).map(|(&time, value)| (time, value.double())))
+        points.extend(times[start..end].iter().zip(&array.values()[start..end]).map(|(&time, value)| (time, value.double())));
     });
 }
 

@@ -4,7 +4,7 @@ use embudo_sql::ast::expr::BinaryOp;
 use embudo_types::{DataType, Result};
 
 use super::{Function, FunctionCall, invalid_type};
-use crate::binder::null_of;
+use crate::binder::{node, null_of};
 use crate::compare::{self, IsNull};
 use crate::convert::BadTime;
 use crate::logic::Case;
@@ -41,7 +41,7 @@ fn choose(binder: &Binder<'_>, branches: Vec<(BoundExpr, BoundExpr)>, otherwise:
         arguments.push(binder.converted(result, shared, precision, BadTime::Epoch)?);
     }
     arguments.push(binder.converted(otherwise, shared, precision, BadTime::Epoch)?);
-    binder.call_precise(Case { data_type: shared, precision }, arguments, shared, precision)
+    node(Case { data_type: shared, precision }, arguments, shared, precision)
 }
 
 /// The type that holds values of both: the longer text, the wider number, DOUBLE where no integer does, VARCHAR of unlike kinds.

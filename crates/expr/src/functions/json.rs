@@ -1,4 +1,4 @@
-//! TO_JSON.
+//! `TO_JSON`.
 
 use embudo_types::{DataType, Error, Result, Value, code};
 

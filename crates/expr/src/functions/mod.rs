@@ -1,5 +1,7 @@
 //! Scalar functions: per family one table of name, number of arguments, doc line and binding; a binding states types, NULL rule and kernel.
 
+#![allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "functions of the tables share one signature")]
+
 use embudo_sql::ast::expr::Expr;
 use embudo_types::{DataType, Error, Result, Value, code};
 

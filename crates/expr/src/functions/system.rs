@@ -48,7 +48,7 @@ fn user(call: FunctionCall<'_>) -> Result<BoundExpr> {
     Ok(if user.contains('@') { text(&call, user) } else { text(&call, &format!("{user}@localhost")) })
 }
 
-/// SplitMix64 over the seed (the statement's time without one) and the row's number.
+/// `SplitMix64` over the seed (the statement's time without one) and the row's number.
 fn rand(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let seed = match call.constant(0)? {
         Value::BigInt(seed) => seed as u64,

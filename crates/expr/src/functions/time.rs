@@ -8,6 +8,7 @@ use super::kernels::{Ticks, TimeTexts, TimestampTexts};
 use super::time_format::{Piece, format_time, parse_time, pieces};
 use super::{Function, FunctionCall, invalid_number, invalid_type, invalid_value};
 use crate::BoundExpr;
+use crate::binder::node;
 use crate::convert::BadTime;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -121,7 +122,7 @@ fn timetruncate(call: FunctionCall<'_>) -> Result<BoundExpr> {
         let offset = zone.as_ref().map_or(0, |zone| i64::from(zone.standard_offset(ticks[0], precision)) * precision.ticks_per_second());
         Some(((ticks[0] + offset) / unit * unit) - offset)
     };
-    call.binder.call_precise(Ticks { result: Some(precision), function }, vec![time], DataType::Timestamp, precision)
+    node(Ticks { result: Some(precision), function }, vec![time], DataType::Timestamp, precision)
 }
 
 fn timediff(call: FunctionCall<'_>) -> Result<BoundExpr> {
@@ -247,7 +248,7 @@ fn to_timestamp(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let context = call.binder.context();
     let (zone, precision) = (context.zone.clone(), context.precision);
     let function = move |text: &[u8]| parse_time(&String::from_utf8_lossy(text), precision, &zone, &pieces);
-    call.binder.call_precise(TimestampTexts { precision, function }, vec![call.arguments[0].clone()], DataType::Timestamp, precision)
+    node(TimestampTexts { precision, function }, vec![call.arguments[0].clone()], DataType::Timestamp, precision)
 }
 
 /// A function of the local date.
@@ -269,7 +270,7 @@ fn week_of(call: FunctionCall<'_>) -> Result<BoundExpr> {
     calendar(call, move |date| week(date, mode))
 }
 
-/// Week of the year by MySQL's modes. Odd modes start weeks on Monday; with bit 1 days before the first week count in the last year's;
+/// Week of the year by `MySQL`'s modes. Odd modes start weeks on Monday; with bit 1 days before the first week count in the last year's;
 /// modes 1, 3, 4, 6 count a week that has four days in the year, the others one whose first day lies in it.
 fn week(date: civil::Date, mode: u8) -> i64 {
     let monday = mode & 1 == 1;

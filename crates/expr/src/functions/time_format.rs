@@ -1,4 +1,4 @@
-//! The format codes of TO_CHAR and TO_TIMESTAMP (spec/sql.md 6.5).
+//! The format codes of `TO_CHAR` and `TO_TIMESTAMP` (spec/sql.md 6.5).
 
 use std::fmt::Write;
 

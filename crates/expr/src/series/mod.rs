@@ -1,6 +1,8 @@
 //! Series functions: DIFF, DERIVATIVE, CSUM, MAVG, STATECOUNT, STATEDURATION and their kind. State over the rows of one partition in
 //! time order; each row in gives at most one row out.
 
+#![allow(clippy::unnecessary_wraps, reason = "functions of the tables share one signature")]
+
 use arrow_array::ArrayRef;
 use arrow_buffer::BooleanBuffer;
 use embudo_sql::ast::expr::Expr;

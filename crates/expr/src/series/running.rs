@@ -36,9 +36,9 @@ fn bind_mean(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr
 
 fn create_sum(bound: &BoundSeries) -> Result<Box<dyn Series>> {
     Ok(match bound.data_type {
-        DataType::BigInt => Box::new(Sum::<Int64Type> { clock: Clock::default(), sum: 0, plus: i64::wrapping_add }),
-        DataType::UBigInt => Box::new(Sum::<UInt64Type> { clock: Clock::default(), sum: 0, plus: u64::wrapping_add }),
-        _ => Box::new(Sum::<Float64Type> { clock: Clock::default(), sum: 0.0, plus: |left, right| left + right }),
+        DataType::BigInt => Box::new(Sum::<Int64Type> { clock: Clock::default(), so_far: 0, plus: i64::wrapping_add }),
+        DataType::UBigInt => Box::new(Sum::<UInt64Type> { clock: Clock::default(), so_far: 0, plus: u64::wrapping_add }),
+        _ => Box::new(Sum::<Float64Type> { clock: Clock::default(), so_far: 0.0, plus: |left, right| left + right }),
     })
 }
 
@@ -54,7 +54,7 @@ fn valid_rows(values: ArrayRef) -> SeriesOutput {
 
 struct Sum<T: ArrowPrimitiveType> {
     clock: Clock,
-    sum: T::Native,
+    so_far: T::Native,
     plus: fn(T::Native, T::Native) -> T::Native,
 }
 
@@ -63,8 +63,8 @@ impl<T: ArrowPrimitiveType> Series for Sum<T> {
         self.clock.check(input.timestamps)?;
         let array = input.arguments[0].as_primitive::<T>();
         let mut cell = |value| {
-            self.sum = (self.plus)(self.sum, value);
-            self.sum
+            self.so_far = (self.plus)(self.so_far, value);
+            self.so_far
         };
         let values: PrimitiveArray<T> = array.iter().map(|value| value.map(&mut cell)).collect();
         Ok(valid_rows(Arc::new(values)))

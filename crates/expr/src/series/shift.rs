@@ -1,4 +1,4 @@
-//! LAG and FILL_FORWARD: values of earlier rows.
+//! LAG and `FILL_FORWARD`: values of earlier rows.
 
 use std::collections::VecDeque;
 
