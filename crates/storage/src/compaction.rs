@@ -1,7 +1,6 @@
 //! Several block files become one: their rows by key, the newest cell of each, without what deletions hide. Which files, and what becomes
 //! of them, is the store's.
 
-use std::iter::Peekable;
 use std::sync::Arc;
 
 use arrow_array::make_array;
@@ -24,7 +23,7 @@ pub(crate) fn rewrite(
     is_oldest: bool,
     write: &mut dyn FnMut(&ColumnBatch, SequenceRange) -> Result<()>,
 ) -> Result<()> {
-    let mut inputs: Vec<Input<'_>> = files.iter().map(|file| Input { rows: Contents::new(file.clone()).peekable(), head: None, tombstones }).collect();
+    let mut inputs: Vec<Input<'_>> = files.iter().map(|file| Input { rows: Contents::new(file.clone()), head: None, tombstones }).collect();
     for input in &mut inputs {
         input.refill()?;
     }
@@ -65,7 +64,7 @@ fn absent_to_null(column: BatchColumn) -> Result<BatchColumn> {
 
 /// A file's rows, what deletions hide left out.
 struct Input<'a> {
-    rows: Peekable<Contents>,
+    rows: Contents,
     /// The next rows, none only at the end.
     head: Option<Rows>,
     tombstones: &'a FxHashMap<Uid, Vec<Tombstone>>,
@@ -75,7 +74,7 @@ impl Input<'_> {
     /// Moves on to the next visible rows.
     fn refill(&mut self) -> Result<()> {
         self.head = None;
-        while let Some(next) = self.rows.next() {
+        for next in self.rows.by_ref() {
             let (batch, sequences) = next?;
             let tombstones = self.tombstones.get(&batch.uid).map_or(&[][..], Vec::as_slice);
             if let Some(batch) = visible(batch, sequences, tombstones)? {
