@@ -212,6 +212,12 @@ def test_fork(tmp_path: pathlib.Path) -> None:
             del conn, cursor
             with embudo.connect() as own:
                 assert own.execute("SELECT 1").fetchall() == [(1,)]
+            try:
+                embudo.connect(sys.argv[1])
+            except embudo.Error as error:
+                assert str(os.getppid()) in str(error), error
+            else:
+                os._exit(4)
             sys.exit(0)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0, status
@@ -220,6 +226,25 @@ def test_fork(tmp_path: pathlib.Path) -> None:
     """
     done = _python(code, str(tmp_path / "data"))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_does_not_hold_its_parents_lock(tmp_path: pathlib.Path) -> None:
+    code = """
+        import os, sys, time
+        import embudo
+        conn = embudo.connect(sys.argv[1])
+        conn.execute("CREATE DATABASE d")
+        if os.fork() == 0:
+            os.close(1)
+            os.close(2)
+            time.sleep(5)
+            os._exit(0)
+    """
+    place = str(tmp_path / "data")
+    assert _python(code, place).returncode == 0
+    with embudo.connect(place) as conn:  # the child sleeps on
+        assert ("d",) in conn.execute("SHOW DATABASES").fetchall()
 
 
 def test_exit_without_close_and_kill(tmp_path: pathlib.Path) -> None:

@@ -29,6 +29,9 @@ pub use rest::HttpStatus;
 /// Forgets threads of the parent, in the child of a fork; sessions of the parent must not be used or dropped there.
 pub fn after_fork() {
     #[cfg(feature = "embedded")]
-    deadline::after_fork();
+    {
+        deadline::after_fork();
+        embudo_engine::after_fork();
+    }
     websocket::after_fork();
 }

@@ -83,6 +83,15 @@ pub struct Engine {
     closed: Mutex<bool>,
 }
 
+/// Forgets the parent's engines and their locks. To be called in the child of a fork, where nothing of them may be used or dropped.
+pub fn after_fork() {
+    // A thread of the parent may have held the list just then; nobody will let go of it here.
+    if let Some(mut engines) = ENGINES.try_lock() {
+        std::mem::forget(engines.take());
+    }
+    embudo_storage::vfs::after_fork();
+}
+
 impl Engine {
     /// Opens an engine, or gives the one that the process already has open at that place; then only `location` and `read_only` count.
     pub fn open(options: EngineOptions) -> Result<Arc<Self>> {

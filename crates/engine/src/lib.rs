@@ -24,6 +24,6 @@ mod table_ddl;
 mod template;
 mod user_ddl;
 
-pub use engine::{Engine, EngineOptions, Location};
+pub use engine::{Engine, EngineOptions, Location, after_fork};
 pub use session::Session;
 pub use statement::{Statement, StatementField};

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use memory::MemoryVfs;
-pub use real::{RealVfs, directory_identity};
+pub use real::{RealVfs, after_fork, directory_identity};
 pub use simulated::{Fault, SimulatedVfs};
 
 /// How a file is opened.

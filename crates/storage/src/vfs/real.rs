@@ -3,8 +3,9 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{OpenMode, Vfs, VfsFile, VfsLock};
 
@@ -16,9 +17,38 @@ pub struct RealVfs;
 struct RealFile(File);
 
 #[derive(Debug)]
-struct RealLock(#[expect(dead_code, reason = "held for its lock")] File);
+struct RealLock(File);
 
 impl VfsLock for RealLock {}
+
+/// Descriptors of the locks that this process holds.
+static LOCKED: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
+impl RealLock {
+    fn new(file: File) -> Self {
+        LOCKED.lock().unwrap_or_else(PoisonError::into_inner).push(file.as_raw_fd());
+        Self(file)
+    }
+}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        let descriptor = self.0.as_raw_fd();
+        LOCKED.lock().unwrap_or_else(PoisonError::into_inner).retain(|&held| held != descriptor);
+    }
+}
+
+/// Closes the locks that a forked child inherited, so that they stay the parent's alone: a lock is its open file's, and would
+/// outlive the parent in its child. To be called in the child, where nothing that the parent opened may be used or dropped any more.
+pub fn after_fork() {
+    // A thread of the parent may have held the list just then; its locks are then kept, which is safe, if not kind.
+    let Ok(mut locked) = LOCKED.try_lock() else { return };
+    for descriptor in locked.drain(..) {
+        // SAFETY: the descriptor was open in the parent when it forked, so it is in the child; its owner, a RealLock of the parent,
+        // is never dropped here, so it is closed once.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    }
+}
 
 /// What tells a directory from every other one whatever its path: device and inode.
 pub fn directory_identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -81,7 +111,7 @@ impl Vfs for RealVfs {
             Ok(()) => {
                 file.set_len(0)?;
                 RealFile(file.try_clone()?).write_all_at(holder.as_bytes(), 0)?;
-                Ok(Box::new(RealLock(file)))
+                Ok(Box::new(RealLock::new(file)))
             }
             Err(TryLockError::WouldBlock) => Err(io::Error::new(io::ErrorKind::WouldBlock, fs::read_to_string(path).unwrap_or_default())),
             Err(TryLockError::Error(error)) => Err(error),
