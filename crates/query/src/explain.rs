@@ -27,7 +27,7 @@ pub(crate) fn explain(query: &Query, context: &Arc<QueryContext>, analyze: bool,
             rows += batch?.rows;
             batches += 1;
         }
-        lines.add(0, format!("rows={rows} blocks={batches}"));
+        lines.add(0, &format!("rows={rows} blocks={batches}"));
     }
     let array: ArrayRef = Arc::new(BinaryArray::from_iter_values(lines.text.iter().map(String::as_bytes)));
     let schema = Arc::new(Schema::new(vec![arrow::field("QUERY_PLAN", DataType::Varchar(WIDTH), Precision::Milli)]));
@@ -40,7 +40,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn add(&mut self, depth: usize, line: String) {
+    fn add(&mut self, depth: usize, line: &str) {
         self.text.push(format!("{}-> {line}", "   ".repeat(depth)));
     }
 
@@ -53,7 +53,7 @@ impl Lines {
     fn query(&mut self, plan: &QueryPlan, mut depth: usize) {
         let width: u32 = plan.columns.iter().map(|column| column.data_type.storage_length()).sum();
         if !plan.order.is_empty() {
-            self.add(depth, format!("Sort (keys={} width={width})", plan.order.len()));
+            self.add(depth, &format!("Sort (keys={} width={width})", plan.order.len()));
             if let Some(limit) = plan.limit {
                 self.detail(depth, &format!("Limit: {} offset={}", limit.count, limit.offset));
             }
@@ -62,7 +62,7 @@ impl Lines {
         match &plan.body {
             Body::Select(select) => self.select(select, width, depth),
             Body::Union { left, right, all, .. } => {
-                self.add(depth, format!("{} (columns={} width={width})", if *all { "Merge" } else { "Distinct Merge" }, plan.columns.len()));
+                self.add(depth, &format!("{} (columns={} width={width})", if *all { "Merge" } else { "Distinct Merge" }, plan.columns.len()));
                 self.query(left, depth + 1);
                 self.query(right, depth + 1);
             }
@@ -71,17 +71,17 @@ impl Lines {
 
     fn select(&mut self, plan: &SelectPlan, width: u32, mut depth: usize) {
         if let Some(fill) = &plan.fill {
-            self.add(depth, format!("Fill (mode={:?} width={width})", fill.mode));
+            self.add(depth, &format!("Fill (mode={:?} width={width})", fill.mode));
             depth += 1;
         }
         match &plan.stage {
             Stage::Rows { keys } if keys.is_empty() => {}
             Stage::Rows { keys } => {
-                self.add(depth, format!("Partition on {} keys (width={width})", keys.len()));
+                self.add(depth, &format!("Partition on {} keys (width={width})", keys.len()));
                 depth += 1;
             }
             Stage::Tables => {
-                self.add(depth, format!("Tag Scan (columns={} width={width})", plan.shown));
+                self.add(depth, &format!("Tag Scan (columns={} width={width})", plan.shown));
                 return;
             }
             Stage::Aggregate(stage) => {
@@ -94,15 +94,15 @@ impl Lines {
                     Some(WindowPlan::Count { .. }) => "Count Window",
                 };
                 let groups = if stage.keys.is_empty() { String::new() } else { format!(" group_keys={}", stage.keys.len()) };
-                self.add(depth, format!("{name} (functions={} width={width}{groups} input_order=asc )", stage.calls.len()));
+                self.add(depth, &format!("{name} (functions={} width={width}{groups} input_order=asc )", stage.calls.len()));
                 depth += 1;
             }
             Stage::Series(stage) => {
-                self.add(depth, format!("Indefinite Rows Function (functions={} width={width})", stage.calls.len()));
+                self.add(depth, &format!("Indefinite Rows Function (functions={} width={width})", stage.calls.len()));
                 depth += 1;
             }
             Stage::Interp(stage) => {
-                self.add(depth, format!("Interp (functions={} width={width})", stage.calls.len()));
+                self.add(depth, &format!("Interp (functions={} width={width})", stage.calls.len()));
                 depth += 1;
             }
         }
@@ -111,12 +111,15 @@ impl Lines {
 
     fn relation(&mut self, relation: &Relation, plan: Option<&SelectPlan>, depth: usize) {
         match &relation.origin {
-            Origin::Nothing => self.add(depth, "Project (constant)".into()),
+            Origin::Nothing => self.add(depth, "Project (constant)"),
             Origin::Table(table) => {
                 let inputs: Vec<usize> = plan.map_or_else(|| (0..relation.columns.len()).collect(), |plan| plan.inputs.clone());
                 let width: u32 = inputs.iter().map(|input| relation.columns[*input].data_type.storage_length()).sum();
                 let kind = if table.is_single() { "Table Scan" } else { "Table Merge Scan" };
-                self.add(depth, format!("{kind} on {} (columns={} width={width} order=[asc|1 desc|0] mode=ts_order data_load=data)", table.name, inputs.len()));
+                self.add(
+                    depth,
+                    &format!("{kind} on {} (columns={} width={width} order=[asc|1 desc|0] mode=ts_order data_load=data)", table.name, inputs.len()),
+                );
                 if let Some(plan) = plan {
                     let range = plan.filter.range;
                     self.detail(depth, &format!("Time Range: [{}, {}]", range.start, range.end));
@@ -129,7 +132,7 @@ impl Lines {
                 }
             }
             Origin::Rows(RowsPlan::Query(query)) => self.query(query, depth),
-            Origin::Rows(RowsPlan::Batch { name, batch }) => self.add(depth, format!("System Table Scan on {name} (columns={})", batch.num_columns())),
+            Origin::Rows(RowsPlan::Batch { name, batch }) => self.add(depth, &format!("System Table Scan on {name} (columns={})", batch.num_columns())),
             Origin::Join(join) => {
                 let side = match join.side {
                     JoinSide::Inner => "Inner",
@@ -144,7 +147,7 @@ impl Lines {
                     JoinKind::Asof => " Asof",
                     JoinKind::Window => " Window",
                 };
-                self.add(depth, format!("{side}{kind} Join (columns={})", relation.columns.len()));
+                self.add(depth, &format!("{side}{kind} Join (columns={})", relation.columns.len()));
                 self.relation(&join.left.relation, None, depth + 1);
                 self.relation(&join.right.relation, None, depth + 1);
             }

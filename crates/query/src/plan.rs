@@ -215,7 +215,7 @@ pub(crate) struct AggregatePlan {
     pub precision: Precision,
     /// Whether a group comes out even where no row fell into it (a list with COUNT).
     pub empty_groups: bool,
-    /// The calls all are LAST or LAST_ROW of stored columns: the last cache answers.
+    /// The calls all are LAST or `LAST_ROW` of stored columns: the last cache answers.
     pub last_cache: bool,
 }
 
@@ -228,16 +228,16 @@ pub(crate) enum WindowPlan {
         /// Longest gap in ticks.
         gap: i64,
     },
-    /// STATE_WINDOW.
+    /// `STATE_WINDOW`.
     State(BoundExpr),
-    /// EVENT_WINDOW.
+    /// `EVENT_WINDOW`.
     Event {
         /// Opens.
         start: BoundExpr,
         /// Closes.
         end: BoundExpr,
     },
-    /// COUNT_WINDOW.
+    /// `COUNT_WINDOW`.
     Count {
         /// Rows.
         count: u64,

@@ -45,7 +45,7 @@ pub(crate) fn interleave(arrays: &[ArrayRef], ranges: &[(u32, u32, u32)], data_t
     if matches!(data_type, DataType::Null) {
         return Ok(Arc::new(NullArray::new(rows)));
     }
-    let data: Vec<_> = arrays.iter().map(|array| array.to_data()).collect();
+    let data: Vec<_> = arrays.iter().map(Array::to_data).collect();
     let mut joined = MutableArrayData::new(data.iter().collect(), false, rows);
     for &(source, start, end) in ranges {
         joined

@@ -29,14 +29,10 @@ pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindCo
             continue;
         }
         let per_table = relation.table().is_some() && probe.is_per_table(&expr);
-        if !per_table {
-            row_conditions.push(condition);
-        } else {
-            if let Some(posting) = posting(condition, relation, context) {
-                bound.postings.push(posting);
-                continue;
-            }
-            table_conditions.push(condition);
+        match posting(condition, relation, context) {
+            Some(posting) if per_table => bound.postings.push(posting),
+            _ if per_table => table_conditions.push(condition),
+            _ => row_conditions.push(condition),
         }
     }
     bound.rows = bind_all(&row_conditions, &Binder::new(context, scope))?;

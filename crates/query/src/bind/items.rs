@@ -1,4 +1,4 @@
-//! The select list: stars, `_tags` and FIRST/LAST/LAST_ROW over several columns spelled out, and the names of results.
+//! The select list: stars, `_tags` and `FIRST`, `LAST`, `LAST_ROW` over several columns spelled out, and the names of results.
 
 use embudo_sql::ast::expr::{Expr, PseudoColumn};
 use embudo_sql::ast::query::{Select, SelectItem};

@@ -209,7 +209,7 @@ pub(crate) struct GroupScope<'a> {
     calls: Calls,
     windowed: bool,
     keys: Vec<ScopeKey>,
-    /// The expression of STATE_WINDOW, settled and as a call of FIRST: it has one value in each window.
+    /// The expression of `STATE_WINDOW`, settled and as a call of FIRST: it has one value in each window.
     state: Option<(Expr, Expr)>,
     found: RefCell<Found>,
 }
@@ -237,7 +237,7 @@ impl<'a> GroupScope<'a> {
         Self { rows, context, calls, windowed, keys, state: None, found: RefCell::default() }
     }
 
-    /// Lets the expression of STATE_WINDOW stand in the select list.
+    /// Lets the expression of `STATE_WINDOW` stand in the select list.
     pub(crate) fn set_state(&mut self, state: &Expr) {
         let first = Expr::Function { name: "first".into(), arguments: vec![state.clone()] };
         self.state = Some((canonical(state, self.rows.relation()), first));
@@ -279,14 +279,13 @@ impl<'a> GroupScope<'a> {
         }
         let settled = canonical(expr, self.rows.relation());
         let known = self.found.borrow().calls.iter().position(|call| *call == settled);
-        let place = match known {
-            Some(place) => place,
-            None => {
-                self.bind_call(name, arguments)?;
-                let mut found = self.found.borrow_mut();
-                found.calls.push(settled);
-                found.calls.len() - 1
-            }
+        let place = if let Some(place) = known {
+            place
+        } else {
+            self.bind_call(name, arguments)?;
+            let mut found = self.found.borrow_mut();
+            found.calls.push(settled);
+            found.calls.len() - 1
         };
         let (data_type, precision) = {
             let found = self.found.borrow();

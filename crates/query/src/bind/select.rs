@@ -383,29 +383,30 @@ fn order_items(order_by: &[SortItem], items: &mut Vec<Item>, select: &Select, re
             },
             Expr::Literal(_) => continue,
             Expr::Negate(inner) if matches!(**inner, Expr::Literal(_)) => continue,
-            expr => match named_item(expr, &items[..shown], relation)? {
-                Some(place) => place,
-                None => {
-                    let expr = with_aliases(expr, &items[..shown]);
-                    let settled = canonical(&expr, relation);
-                    match items.iter().position(|item| canonical(&item.expr, relation) == settled) {
-                        Some(place) => place,
-                        None if select.distinct => {
-                            // A name that does not exist is the greater mistake.
-                            relation.find(&expr)?;
-                            return Err(Error::new(code::NOT_SELECTED_EXPRESSION));
-                        }
-                        None => {
-                            items.push(Item { expr, name: String::new(), alias: false, named: false });
-                            items.len() - 1
-                        }
-                    }
-                }
-            },
+            expr => order_item(expr, items, shown, select, relation)?,
         };
         order.push((place, by));
     }
     Ok(order)
+}
+
+/// The item that a sort key is; a hidden one where none is.
+fn order_item(expr: &Expr, items: &mut Vec<Item>, shown: usize, select: &Select, relation: &Relation) -> Result<usize> {
+    if let Some(place) = named_item(expr, &items[..shown], relation)? {
+        return Ok(place);
+    }
+    let expr = with_aliases(expr, &items[..shown]);
+    let settled = canonical(&expr, relation);
+    if let Some(place) = items.iter().position(|item| canonical(&item.expr, relation) == settled) {
+        return Ok(place);
+    }
+    if select.distinct {
+        // A name that does not exist is the greater mistake.
+        relation.find(&expr)?;
+        return Err(Error::new(code::NOT_SELECTED_EXPRESSION));
+    }
+    items.push(Item { expr, name: String::new(), alias: false, named: false });
+    Ok(items.len() - 1)
 }
 
 /// The item that a sort key names by its alias, or by the name that it has without one.

@@ -78,7 +78,7 @@ impl Accumulator {
         self.assigner.prepare(plan.window.as_ref(), block)?;
         match partition {
             Partition::Known(partition) => {
-                self.assigner.assign(plan.window.as_ref(), partition, 0, block.rows, &block.timestamps, &mut self.groups, &mut self.runs)
+                self.assigner.assign(plan.window.as_ref(), partition, 0..block.rows, &block.timestamps, &mut self.groups, &mut self.runs);
             }
             Partition::ByRow => {
                 let numbers = self.keys.numbers(&plan.keys, block)?;
@@ -88,7 +88,7 @@ impl Accumulator {
                     while end < block.rows && numbers[end] == numbers[start] {
                         end += 1;
                     }
-                    self.assigner.assign(plan.window.as_ref(), numbers[start], start, end, &block.timestamps, &mut self.groups, &mut self.runs);
+                    self.assigner.assign(plan.window.as_ref(), numbers[start], start..end, &block.timestamps, &mut self.groups, &mut self.runs);
                     start = end;
                 }
             }
@@ -313,16 +313,15 @@ impl KeyTable {
                 numbers.push(numbers[row - 1]);
                 continue;
             }
-            numbers.push(match self.numbers.get(key) {
-                Some(number) => *number,
-                None => {
-                    let number = self.bytes.len() as u32;
-                    self.bytes.push(key.into());
-                    self.numbers.insert(key.into(), number);
-                    new_rows.push(row as u32);
-                    number
-                }
-            });
+            if let Some(number) = self.numbers.get(key) {
+                numbers.push(*number);
+                continue;
+            }
+            let number = self.bytes.len() as u32;
+            self.bytes.push(key.into());
+            self.numbers.insert(key.into(), number);
+            new_rows.push(row as u32);
+            numbers.push(number);
         }
         if !new_rows.is_empty() {
             self.cells.resize(arrays.len(), Vec::new());

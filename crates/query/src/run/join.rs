@@ -1,5 +1,6 @@
 //! Joins: both sides in the order of time, matched by their timestamps, then by their keys.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array};
@@ -32,7 +33,7 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
     let precision = plan.left.time.precision().min(plan.right.time.precision());
     let (left_ticks, right_ticks) = (left.ticks(&plan.left.time, precision)?, right.ticks(&plan.right.time, precision)?);
     let pairs = match plan.kind {
-        JoinKind::Asof | JoinKind::Window => near(plan, &left, &right, &left_ticks, &right_ticks)?,
+        JoinKind::Asof | JoinKind::Window => near(plan, &left, &right, &left_ticks, &right_ticks),
         _ => equal(plan, &left, &right, &left_ticks, &right_ticks)?,
     };
     let types: Vec<arrow_schema::DataType> = relation.columns.iter().map(super::scan::arrow_type).collect();
@@ -115,23 +116,28 @@ fn equal(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_t
     let mut pairs: Vec<Pair> = Vec::new();
     let (mut l, mut r) = (0, 0);
     while l < left_ticks.len() && r < right_ticks.len() {
-        if left_ticks[l] < right_ticks[r] {
-            l += 1;
-        } else if left_ticks[l] > right_ticks[r] {
-            r += 1;
-        } else {
-            let tick = left_ticks[l];
-            let left_end = l + left_ticks[l..].iter().take_while(|other| **other == tick).count();
-            let right_end = r + right_ticks[r..].iter().take_while(|other| **other == tick).count();
-            let mut by_key: FxHashMap<&[u8], Vec<u32>> = FxHashMap::default();
-            for row in r..right_end {
-                by_key.entry(right.key(row)).or_default().push(row as u32);
+        match left_ticks[l].cmp(&right_ticks[r]) {
+            Ordering::Less => {
+                l += 1;
+                continue;
             }
-            for row in l..left_end {
-                pairs.extend(by_key.get(left.key(row)).into_iter().flatten().map(|other| (row as u32, *other)));
+            Ordering::Greater => {
+                r += 1;
+                continue;
             }
-            (l, r) = (left_end, right_end);
+            Ordering::Equal => {}
         }
+        let tick = left_ticks[l];
+        let left_end = l + left_ticks[l..].iter().take_while(|other| **other == tick).count();
+        let right_end = r + right_ticks[r..].iter().take_while(|other| **other == tick).count();
+        let mut by_key: FxHashMap<&[u8], Vec<u32>> = FxHashMap::default();
+        for row in r..right_end {
+            by_key.entry(right.key(row)).or_default().push(row as u32);
+        }
+        for row in l..left_end {
+            pairs.extend(by_key.get(left.key(row)).into_iter().flatten().map(|other| (row as u32, *other)));
+        }
+        (l, r) = (left_end, right_end);
     }
     if let Some(condition) = &plan.condition {
         let mut kept = Vec::with_capacity(pairs.len());
@@ -150,7 +156,9 @@ fn equal(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_t
 fn outcome(plan: &JoinPlan, pairs: Vec<Pair>, left_ticks: &[i64], right_ticks: &[i64]) -> Vec<Pair> {
     let matched = |rows: usize, side: fn(&Pair) -> u32| {
         let mut matched = vec![false; rows];
-        pairs.iter().for_each(|pair| matched[side(pair) as usize] = true);
+        for pair in &pairs {
+            matched[side(pair) as usize] = true;
+        }
         matched
     };
     let unmatched = |matched: Vec<bool>| matched.into_iter().enumerate().filter(|(_, matched)| !matched).map(|(row, _)| row as u32);
@@ -197,7 +205,7 @@ fn outcome(plan: &JoinPlan, pairs: Vec<Pair>, left_ticks: &[i64], right_ticks: &
 }
 
 /// ASOF and WINDOW: for each row of the driving side, rows of the other near it in time with the same keys.
-fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ticks: &[i64]) -> Result<Vec<Pair>> {
+fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ticks: &[i64]) -> Vec<Pair> {
     let drives_right = plan.side == JoinSide::Right;
     let (driver, other, driver_ticks, other_ticks) = if drives_right { (right, left, right_ticks, left_ticks) } else { (left, right, left_ticks, right_ticks) };
     let time = if drives_right { mirrored(plan.time) } else { plan.time };
@@ -207,8 +215,7 @@ fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ti
     }
     let nearest = plan.limit.unwrap_or(if plan.kind == JoinKind::Asof { 1 } else { usize::MAX });
     let mut pairs = Vec::with_capacity(driver.block.rows);
-    for row in 0..driver.block.rows {
-        let tick = driver_ticks[row];
+    for (row, &tick) in driver_ticks.iter().enumerate() {
         let rows: &[u32] = by_key.get(driver.key(row)).map_or(&[], Vec::as_slice);
         let before = |limit: i64| rows.partition_point(|other| other_ticks[*other as usize] < limit);
         let upto = |limit: i64| rows.partition_point(|other| other_ticks[*other as usize] <= limit);
@@ -230,9 +237,11 @@ fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ti
         }
     }
     if drives_right {
-        pairs.iter_mut().for_each(|pair| *pair = (pair.1, pair.0));
+        for pair in &mut pairs {
+            *pair = (pair.1, pair.0);
+        }
     }
-    Ok(pairs)
+    pairs
 }
 
 fn last(start: usize, end: usize, most: usize) -> std::ops::Range<usize> {

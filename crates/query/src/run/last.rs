@@ -1,4 +1,4 @@
-//! LAST and LAST_ROW from the last cache: no scan.
+//! LAST and `LAST_ROW` from the last cache: no scan.
 
 use std::sync::Arc;
 

@@ -98,15 +98,12 @@ impl Cursor {
     fn advance(&mut self, plan: &SelectPlan, scan: &Arc<TableScan>, share: usize) -> Result<()> {
         let mut rows = 0;
         while rows < share {
-            let reader = match &mut self.reader {
-                Some(reader) => reader,
-                None => match self.children.next() {
-                    Some(child) => self.reader.insert(Reader::new(scan, child, scan.range(), false)),
-                    None => {
-                        self.done = true;
-                        return Ok(());
-                    }
-                },
+            if self.reader.is_none() {
+                self.reader = self.children.next().map(|child| Reader::new(scan, child, scan.range(), false));
+            }
+            let Some(reader) = &mut self.reader else {
+                self.done = true;
+                return Ok(());
             };
             match reader.next() {
                 None => {

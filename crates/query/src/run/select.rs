@@ -282,7 +282,7 @@ fn accumulate(
                 }
             }
             Work::Pieces(child, pieces) => {
-                take_pieces(&mut accumulator, partition(*child), scan, *child, pieces.iter().cloned().map(Ok), &mut Constants::default())?
+                take_pieces(&mut accumulator, partition(*child), scan, *child, pieces.iter().cloned().map(Ok), &mut Constants::default())?;
             }
             Work::Merged(sets) => {
                 for children in sets {

@@ -36,9 +36,9 @@ pub(crate) fn rows(scan: &Arc<TableScan>, children: &[usize], descending: bool, 
         }
         if !blocks.is_empty() {
             if descending {
-                best.sort_unstable_by(|a, b| b.cmp(a))
+                best.sort_unstable_by(|a, b| b.cmp(a));
             } else {
-                best.sort_unstable()
+                best.sort_unstable();
             }
             best.truncate(most);
             found.push((*child, blocks));

@@ -1,5 +1,7 @@
 //! Which rows of a block fall into which windows, partition by partition in the order of time.
 
+use std::ops::Range;
+
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use embudo_expr::aggregate::Run;
 use embudo_types::Result;
@@ -118,17 +120,9 @@ impl Assigner {
         Ok(())
     }
 
-    /// Rows `start..end` of the block, all of one partition, as runs of groups.
-    pub(crate) fn assign(
-        &mut self,
-        window: Option<&WindowPlan>,
-        partition: u32,
-        start: usize,
-        end: usize,
-        ticks: &[i64],
-        groups: &mut Groups,
-        runs: &mut Vec<Run>,
-    ) {
+    /// Rows of the block, all of one partition, as runs of groups.
+    pub(crate) fn assign(&mut self, window: Option<&WindowPlan>, partition: u32, rows: Range<usize>, ticks: &[i64], groups: &mut Groups, runs: &mut Vec<Run>) {
+        let Range { start, end } = rows;
         let window = match window {
             None => {
                 let group = groups.number(partition, 0, || (0, 0));
@@ -171,20 +165,12 @@ impl Assigner {
             self.progress.resize(partition as usize + 1, Progress::default());
         }
         let progress = &mut self.progress[partition as usize];
-        match window {
-            WindowPlan::Interval(_) => {}
-            WindowPlan::Session { gap } => sessions(*gap, progress, partition, start, end, ticks, groups, runs),
-            WindowPlan::State(_) => {
-                if let Some((array, keys)) = &self.state {
-                    states(array, keys, progress, partition, start, end, ticks, groups, runs);
-                }
-            }
-            WindowPlan::Event { .. } => {
-                if let Some((opens, closes)) = &self.events {
-                    events(opens, closes, progress, partition, start, end, ticks, groups, runs);
-                }
-            }
-            WindowPlan::Count { count, step } => counts(*count, *step, progress, partition, start, end, ticks, groups, runs),
+        match (window, &self.state, &self.events) {
+            (WindowPlan::Session { gap }, ..) => sessions(*gap, progress, partition, start..end, ticks, groups, runs),
+            (WindowPlan::State(_), Some(state), _) => states(state, progress, partition, start..end, ticks, groups, runs),
+            (WindowPlan::Event { .. }, _, Some(events)) => self::events(events, progress, partition, start..end, ticks, groups, runs),
+            (WindowPlan::Count { count, step }, ..) => counts((*count, *step), progress, partition, start..end, ticks, groups, runs),
+            _ => {}
         }
         progress.rows += (end - start) as u64;
         progress.last = ticks[end - 1];
@@ -227,8 +213,8 @@ fn open(progress: &mut Progress, partition: u32, tick: i64, groups: &mut Groups)
     group
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one loop's state")]
-fn sessions(gap: i64, progress: &mut Progress, partition: u32, start: usize, end: usize, ticks: &[i64], groups: &mut Groups, runs: &mut Vec<Run>) {
+fn sessions(gap: i64, progress: &mut Progress, partition: u32, rows: Range<usize>, ticks: &[i64], groups: &mut Groups, runs: &mut Vec<Run>) {
+    let Range { start, end } = rows;
     let mut row = start;
     while row < end {
         let before = if row == start { progress.last } else { ticks[row - 1] };
@@ -246,18 +232,16 @@ fn sessions(gap: i64, progress: &mut Progress, partition: u32, start: usize, end
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one loop's state")]
 fn states(
-    array: &ArrayRef,
-    keys: &RowKeys,
+    (array, keys): &(ArrayRef, RowKeys),
     progress: &mut Progress,
     partition: u32,
-    start: usize,
-    end: usize,
+    rows: Range<usize>,
     ticks: &[i64],
     groups: &mut Groups,
     runs: &mut Vec<Run>,
 ) {
+    let Range { start, end } = rows;
     let nulls = array.logical_nulls();
     let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
     let mut row = start;
@@ -285,18 +269,16 @@ fn states(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one loop's state")]
 fn events(
-    opens: &BooleanArray,
-    closes: &BooleanArray,
+    (opens, closes): &(BooleanArray, BooleanArray),
     progress: &mut Progress,
     partition: u32,
-    start: usize,
-    end: usize,
+    rows: Range<usize>,
     ticks: &[i64],
     groups: &mut Groups,
     runs: &mut Vec<Run>,
 ) {
+    let Range { start, end } = rows;
     let is_true = |array: &BooleanArray, row: usize| array.is_valid(row) && array.value(row);
     let mut row = start;
     while row < end {
@@ -328,8 +310,8 @@ fn events(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one loop's state")]
-fn counts(count: u64, step: u64, progress: &mut Progress, partition: u32, start: usize, end: usize, ticks: &[i64], groups: &mut Groups, runs: &mut Vec<Run>) {
+fn counts((count, step): (u64, u64), progress: &mut Progress, partition: u32, rows: Range<usize>, ticks: &[i64], groups: &mut Groups, runs: &mut Vec<Run>) {
+    let Range { start, end } = rows;
     let (first, after) = (progress.rows, progress.rows + (end - start) as u64);
     // Windows k cover rows k * step up to k * step + count.
     let mut window = if first < count { 0 } else { (first - count) / step + 1 };
