@@ -227,6 +227,9 @@ impl<'a> Binder<'a> {
             _ => {}
         }
         let data_type = meeting_type(&left, &right)?;
+        if [&left, &right].iter().any(|operand| operand.constant() == Some(Value::Null)) {
+            return Ok(null_of(DataType::Bool));
+        }
         let precision = match (left.data_type, right.data_type) {
             (DataType::Timestamp, DataType::Timestamp) => left.precision.min(right.precision),
             (_, DataType::Timestamp) => right.precision,

@@ -171,7 +171,6 @@ fn logic() {
         ("CASE i WHEN 5 THEN 'n' WHEN 0 THEN 'xyz' ELSE 'other' END", "VARCHAR(3) n|xyz|oth"),
         ("CASE WHEN i IS NULL THEN ti END", "TINYINT NULL|NULL|100"),
         ("CASE WHEN NULL THEN 1 ELSE 2 END", "BIGINT 2"),
-        ("IF(b, i, 9)", "BIGINT 5|9|9"),
         ("COALESCE(ti, i, 7)", "BIGINT -41|0|100"),
         ("NULLIF(i, 5)", "INT NULL|0|NULL"),
         ("GREATEST(i, d)", "DOUBLE 5|NULL|NULL"),

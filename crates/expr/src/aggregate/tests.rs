@@ -104,7 +104,7 @@ fn a_row_a_function() {
         ("mode", 4.0),
         ("percentile", 2.5),
         ("apercentile", 1.0),
-        ("twa", 2.25),
+        ("twa", 2.5),
         ("irate", -2.0),
     ] {
         let found = double(name);
