@@ -9,6 +9,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, cast::AsArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use embudo_sql::literal::wkt_to_wkb;
 use embudo_types::{DataType, Error, Precision, Result, Value, Zone, code, parse_timestamp};
 
 use crate::datum::{Datum, repeat, ticks, timestamp_array, value_at};
@@ -434,6 +435,14 @@ fn from_text(array: &ArrayRef, conversion: &Conversion<'_>) -> Result<ArrayRef> 
                     None => builder.append(None)?,
                     Some(text) => builder.append(Some(&binary_of_text(text)?))?,
                 }
+            }
+            builder.finish()
+        }
+        DataType::Geometry(_) if conversion.from.0.is_text() => {
+            let mut builder = TextBuilder::new(conversion.to.0)?;
+            for row in 0..column.len() {
+                let shape = column.get(row).map(|text| wkt_to_wkb(&String::from_utf8_lossy(text)).map_err(|_| cannot_convert())).transpose()?;
+                builder.append(shape.as_deref())?;
             }
             builder.finish()
         }

@@ -9,6 +9,7 @@ use crate::{Binder, BoundExpr};
 
 mod choice;
 mod digest;
+mod geometry;
 mod json;
 mod kernels;
 mod numeric;
@@ -40,7 +41,7 @@ struct FunctionCall<'a> {
 
 /// Every family's table.
 const FAMILIES: &[&[Function]] =
-    &[numeric::FUNCTIONS, text::FUNCTIONS, time::FUNCTIONS, choice::FUNCTIONS, digest::FUNCTIONS, json::FUNCTIONS, system::FUNCTIONS];
+    &[numeric::FUNCTIONS, text::FUNCTIONS, time::FUNCTIONS, choice::FUNCTIONS, digest::FUNCTIONS, json::FUNCTIONS, geometry::FUNCTIONS, system::FUNCTIONS];
 
 /// The scalar function of a lower-case name.
 pub fn lookup(name: &str) -> Option<&'static Function> {
