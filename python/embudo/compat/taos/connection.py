@@ -15,6 +15,7 @@ from embudo.redirect import redirection
 
 __all__ = ["TaosConnection", "connect"]
 
+_SCHEMES = {"rest": "taosrest", "ws": "taosws"}
 _TEXTS = ("host", "user", "password", "database")
 
 
@@ -39,7 +40,7 @@ class TaosConnection:
         dsn = _dsn(kwargs, port, options)
         try:
             self._session = _embudo.connect(dsn, options, "taos")
-            if self._session.transport == "rest":
+            if self._session.transport != "embedded":
                 # A connection is made when it is opened, as with the client library: the server, user and database are checked.
                 self._session.run("SELECT SERVER_VERSION()")
                 if "database" in options:
@@ -149,16 +150,16 @@ def _dsn(arguments: dict[str, Any], port: int, options: dict[str, str]) -> str:
         raise InterfaceError(
             "taos.connect has no transport of its own yet: set EMBUDO_DSN=./data to run embedded on a directory "
             "(EMBUDO_DSN=:memory: in memory), or EMBUDO_DSN=taosrest://root:taosdata@localhost:6041, or pass "
-            'transport="rest", to reach a server over REST'
+            'transport="rest" (or "ws", for TDengine\'s own servers), to reach a server'
         )
-    if transport != "rest":
-        raise InterfaceError(f"the transport {transport!r} is not there; it can be 'rest'")
+    if transport not in _SCHEMES:
+        raise InterfaceError(f"the transport {transport!r} is not there; it can be {' or '.join(map(repr, _SCHEMES))}")
     options["user"] = arguments.get("user") or arguments.get("username") or "root"
     options["password"] = arguments.get("password") or "taosdata"
     name, _, given = host.partition(":")
     # The ports of TDengine's native protocol stand for that of its HTTP interface.
     port = port or (int(given) if given.isdigit() else 0)
-    return f"taosrest://{name}:{6041 if port in (0, 6030) else port}"
+    return f"{_SCHEMES[transport]}://{name}:{6041 if port in (0, 6030) else port}"
 
 
 def _set_zone(timezone: str) -> str:
@@ -178,7 +179,7 @@ def _set_zone(timezone: str) -> str:
 def connect(*args: Any, **kwargs: Any) -> TaosConnection:
     """Opens a connection.
 
-    The transport is ``transport="rest"``, else what the environment variable ``EMBUDO_DSN`` names (a directory, ``:memory:``,
+    The transport is ``transport="rest"`` or ``"ws"``, else what the environment variable ``EMBUDO_DSN`` names (a directory, ``:memory:``,
     ``taosrest://...``).
 
     Args:
