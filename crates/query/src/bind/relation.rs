@@ -156,6 +156,11 @@ impl Relation {
         self.table().is_some_and(TableOrigin::is_single)
     }
 
+    /// Whether the engine makes the rows up.
+    pub(crate) fn is_system_table(&self) -> bool {
+        matches!(self.origin, Origin::Rows(RowsPlan::Batch { .. }))
+    }
+
     /// Whether the rows are a join's.
     pub(crate) fn is_join(&self) -> bool {
         matches!(self.origin, Origin::Join(_))

@@ -138,12 +138,18 @@ fn check_shape(select: &Select, shape: &Shape, relation: &Relation) -> Result<()
         interp::check_absent(select)?;
     }
     if shape.series || shape.interp {
+        if relation.is_system_table() {
+            return Err(Error::new(code::FUNCTION_IS_NOT_SUPPORTED_IN_SYSTEM));
+        }
         if relation.is_join() && relation.timeline.is_none() {
             return Err(Error::new(code::REQUIRES_VALID_TIME_SERIES_INPUT));
         }
         if relation.timeline.is_none() {
             return Err(Error::new(code::VALID_PRIMARY_TIMESTAMP_REQUIRED));
         }
+    }
+    if select.window.is_some() && relation.is_system_table() {
+        return Err(Error::with(code::IS_NOT_SUPPORTED_IN_SYSTEM_TABLE, "Window is not supported in system table query"));
     }
     if select.window.is_some() && !select.group_by.is_empty() {
         return Err(Error::new(code::GROUP_BY_AND_WINDOW_CLAUSE_CAN));
@@ -268,6 +274,9 @@ fn check_calls(select: &Select, found: &Found, relation: &Relation) -> Result<()
         let name = call.name();
         if name == "percentile" && (!relation.is_single_table() || !select.partition_by.is_empty()) {
             return Err(Error::with(code::IS_ONLY_SUPPORTED_IN_SINGLE_TABLE, "percentile is only supported in single table query"));
+        }
+        if relation.is_system_table() && (call.needs_time_order() || matches!(name, "first" | "last" | "last_row" | "elapsed" | "leastsquares")) {
+            return Err(Error::with(code::FUNCTION_IS_NOT_SUPPORTED_IN_SYSTEM, format!("{name} function is not supported in system table query")));
         }
         if call.needs_time_order() && relation.timeline.is_none() {
             return Err(Error::with(code::VALID_PRIMARY_TIMESTAMP_REQUIRED, "Valid primary timestamp required"));

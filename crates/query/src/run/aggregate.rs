@@ -36,6 +36,8 @@ pub(crate) struct Accumulator {
     runs: Vec<Run>,
     bounds: Vec<WindowBounds>,
     statistics: bool,
+    /// Rows looked at one by one.
+    rows: usize,
 }
 
 fn plan(select: &SelectPlan) -> Result<&AggregatePlan> {
@@ -67,6 +69,7 @@ impl Accumulator {
             runs: Vec::new(),
             bounds: Vec::new(),
             statistics,
+            rows: 0,
         })
     }
 
@@ -75,6 +78,7 @@ impl Accumulator {
         let select = Arc::clone(&self.select);
         let plan = plan(&select)?;
         self.runs.clear();
+        self.rows += block.rows;
         self.assigner.prepare(plan.window.as_ref(), block)?;
         match partition {
             Partition::Known(partition) => {
@@ -194,6 +198,11 @@ impl Accumulator {
         self.make_room(plan);
         let input = AggregateInput { timestamps: ticks, arguments: std::slice::from_ref(values), companions: &[], windows: &[] };
         self.states[call].update(&input, &self.runs)
+    }
+
+    /// How many rows were looked at one by one, not counting those of merged accumulators.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// How many groups there are.

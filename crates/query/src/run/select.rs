@@ -294,12 +294,16 @@ fn accumulate(
         }
         Ok(accumulator)
     };
-    let mut results = context.scheduler.parallel(tasks.len(), |task| work(&tasks[task])).into_iter();
-    let mut accumulator = match results.next() {
-        Some(first) => first?,
-        None => Accumulator::new(plan)?,
-    };
-    for result in results {
+    let Some((first, rest)) = tasks.split_first() else { return Accumulator::new(plan) };
+    let mut accumulator = work(first)?;
+    // Threads cost more than a little work does; how much there is, the first task tells.
+    if accumulator.rows().saturating_mul(rest.len()) < WORTH_THREADS {
+        for task in rest {
+            accumulator.merge(work(task)?)?;
+        }
+        return Ok(accumulator);
+    }
+    for result in context.scheduler.parallel(rest.len(), |task| work(&rest[task])) {
         accumulator.merge(result?)?;
     }
     Ok(accumulator)
@@ -309,6 +313,8 @@ fn accumulate(
 const TASKS: usize = 32;
 /// Children are cut into pieces where they are fewer than this.
 const FEW_CHILDREN: usize = 8;
+/// Rows that are worth starting threads for.
+const WORTH_THREADS: usize = 65_536;
 /// Pieces of one child in a task at least.
 const PIECES: usize = 16;
 
