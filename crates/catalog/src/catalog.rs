@@ -85,7 +85,9 @@ impl Catalog {
         // A change of databases or users is rare and never lost.
         let log = LogOptions { level: if options.in_memory { LogLevel::None } else { LogLevel::Sync }, sync_period: Duration::ZERO, ..system_options.log };
         let (system, _) = Store::open(StoreOptions { log, ..system_options }, &mut |_, bytes| {
-            decode(bytes)?.into_iter().for_each(|change| state.apply(change));
+            for change in decode(bytes)? {
+                state.apply(change);
+            }
             Ok(())
         })?;
         let catalog = Self { system, state: RwLock::new(state), databases: RwLock::default(), changing: Mutex::new(()), verified: Verified::new(), options };
@@ -162,7 +164,9 @@ impl Catalog {
         self.refuse_read_only()?;
         self.system.append(vec![Entry::Meta(encode(&changes))])?;
         let mut state = self.state.write();
-        changes.into_iter().for_each(|change| state.apply(change));
+        for change in changes {
+            state.apply(change);
+        }
         Ok(())
     }
 

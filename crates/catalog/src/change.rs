@@ -63,7 +63,9 @@ impl Change {
                 w.text(name);
                 w.signed(*created);
                 w.unsigned(tags.len() as u64);
-                tags.iter().for_each(|tag| w.value(tag));
+                for tag in tags {
+                    w.value(tag);
+                }
                 w.options(options);
             }
             Self::DropTable { name } => {
@@ -134,7 +136,9 @@ impl Change {
 pub(crate) fn encode(changes: &[Change]) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.byte(VERSION);
-    changes.iter().for_each(|change| change.write(&mut writer));
+    for change in changes {
+        change.write(&mut writer);
+    }
     writer.0
 }
 

@@ -15,11 +15,11 @@ pub enum CacheModel {
     /// None.
     #[default]
     None,
-    /// LAST_ROW.
+    /// `LAST_ROW`.
     LastRow,
     /// LAST.
     LastValue,
-    /// LAST_ROW and LAST.
+    /// `LAST_ROW` and LAST.
     Both,
 }
 
@@ -56,7 +56,7 @@ macro_rules! database_options {
             pub duration: i64,
             /// KEEP in three levels, minutes; rows older than the last are refused and dropped.
             pub keep: [i64; 3],
-            /// S3_KEEPLOCAL, minutes.
+            /// `S3_KEEPLOCAL`, minutes.
             pub s3_keep_local: i64,
             /// RETENTIONS as written, empty for none.
             pub retentions: String,
@@ -81,7 +81,7 @@ macro_rules! database_options {
             /// Sets a whole-number option by its SQL keyword in lower case; the value must be in the option's range.
             pub fn set_integer(&mut self, keyword: &str, value: i64) -> Result<()> {
                 match keyword {
-                    $($keyword => { check($label, value, $range)?; self.$field = value; })*
+                    $($keyword => { check($label, value, &$range)?; self.$field = value; })*
                     _ => return Err(Error::internal(format!("no database option {keyword}"))),
                 }
                 Ok(())
@@ -110,8 +110,8 @@ enum Allowed {
     AtLeast(i64),
 }
 
-fn check(label: &str, value: i64, allowed: Allowed) -> Result<()> {
-    match allowed {
+fn check(label: &str, value: i64, allowed: &Allowed) -> Result<()> {
+    match *allowed {
         Allowed::Range(low, high) if !(low..=high).contains(&value) => Err(invalid(format!("Invalid option {label}: {value} valid range: [{low}, {high}]"))),
         Allowed::AtLeast(low) if value < low => Err(invalid(format!("Invalid option {label}: {value} valid range: [{low}, {}]", i32::MAX))),
         Allowed::OneOf(values) if !values.contains(&value) => {
@@ -133,7 +133,7 @@ database_options! {
     cache_size "cachesize" "cacheSize" = 1 Allowed::Range(1, 65_536);
     /// COMP.
     compression "comp" "compression" = 2 Allowed::Range(0, 2);
-    /// KEEP_TIME_OFFSET in hours.
+    /// `KEEP_TIME_OFFSET` in hours.
     keep_time_offset "keep_time_offset" "keepTimeOffset" = 0 Allowed::Range(0, 23);
     /// MAXROWS.
     max_rows "maxrows" "maxRowsPerBlock" = 4_096 Allowed::Range(200, 10_000_000);
@@ -143,41 +143,41 @@ database_options! {
     pages "pages" "pages" = 256 Allowed::AtLeast(64);
     /// PAGESIZE in KB.
     page_size "pagesize" "pagesize" = 4 Allowed::Range(1, 16_384);
-    /// TSDB_PAGESIZE in KB.
+    /// `TSDB_PAGESIZE` in KB.
     tsdb_page_size "tsdb_pagesize" "tsdbPagesize" = 4 Allowed::Range(1, 16_384);
     /// REPLICA.
     replica "replica" "replications" = 1 Allowed::OneOf(&[1, 2, 3]);
     /// VGROUPS: shards.
     vgroups "vgroups" "vgroups" = 2 Allowed::Range(1, 1_024);
-    /// SINGLE_STABLE.
+    /// `SINGLE_STABLE`.
     single_stable "single_stable" "singleStable" = 0 Allowed::OneOf(&[0, 1]);
     /// SCHEMALESS.
     schemaless "schemaless" "schemaless" = 0 Allowed::OneOf(&[0, 1]);
-    /// STT_TRIGGER.
+    /// `STT_TRIGGER`.
     stt_trigger "stt_trigger" "sttTrigger" = 1 Allowed::Range(1, 16);
-    /// TABLE_PREFIX.
+    /// `TABLE_PREFIX`.
     table_prefix "table_prefix" "tablePrefix" = 0 Allowed::Range(-191, 191);
-    /// TABLE_SUFFIX.
+    /// `TABLE_SUFFIX`.
     table_suffix "table_suffix" "tableSuffix" = 0 Allowed::Range(-191, 191);
-    /// WAL_LEVEL.
+    /// `WAL_LEVEL`.
     wal_level "wal_level" "walLevel" = 1 Allowed::OneOf(&[1, 2]);
-    /// WAL_FSYNC_PERIOD in ms.
+    /// `WAL_FSYNC_PERIOD` in ms.
     wal_fsync_period "wal_fsync_period" "fsyncPeriod" = 3_000 Allowed::Range(0, 180_000);
-    /// WAL_RETENTION_PERIOD in s, -1 without end.
+    /// `WAL_RETENTION_PERIOD` in s, -1 without end.
     wal_retention_period "wal_retention_period" "walRetentionPeriod" = 3_600 Allowed::AtLeast(-1);
-    /// WAL_RETENTION_SIZE in KB, -1 without end.
+    /// `WAL_RETENTION_SIZE` in KB, -1 without end.
     wal_retention_size "wal_retention_size" "walRetentionSize" = 0 Allowed::AtLeast(-1);
-    /// WAL_ROLL_PERIOD in s.
+    /// `WAL_ROLL_PERIOD` in s.
     wal_roll_period "wal_roll_period" "walRollPeriod" = 0 Allowed::AtLeast(0);
-    /// WAL_SEGMENT_SIZE in KB.
+    /// `WAL_SEGMENT_SIZE` in KB.
     wal_segment_size "wal_segment_size" "walSegmentSize" = 0 Allowed::AtLeast(0);
-    /// S3_CHUNKSIZE in pages.
+    /// `S3_CHUNKSIZE` in pages.
     s3_chunk_size "s3_chunksize" "s3ChunkSize" = 262_144 Allowed::Range(131_072, 1_048_576);
-    /// S3_COMPACT.
+    /// `S3_COMPACT`.
     s3_compact "s3_compact" "s3Compact" = 0 Allowed::OneOf(&[0, 1]);
 }
 
-/// A time of DURATION, KEEP or S3_KEEPLOCAL as minutes: a bare number counts days.
+/// A time of DURATION, KEEP or `S3_KEEPLOCAL` as minutes: a bare number counts days.
 pub fn minutes_of(days: i64) -> i64 {
     days.saturating_mul(DAY)
 }
@@ -215,7 +215,7 @@ impl DatabaseOptions {
         Ok(())
     }
 
-    /// Sets S3_KEEPLOCAL in minutes.
+    /// Sets `S3_KEEPLOCAL` in minutes.
     pub fn set_s3_keep_local(&mut self, minutes: i64) -> Result<()> {
         check_minutes("s3KeepLocal", minutes, DAY, MAX_KEEP)?;
         self.s3_keep_local = minutes;

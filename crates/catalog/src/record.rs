@@ -65,7 +65,9 @@ impl Writer {
         self.unsigned(u64::from(schema.next_id));
         for columns in [&schema.columns, &schema.tags] {
             self.unsigned(columns.len() as u64);
-            columns.iter().for_each(|column| self.column(column));
+            for column in columns {
+                self.column(column);
+            }
         }
     }
 
@@ -77,7 +79,9 @@ impl Writer {
             Some(columns) => {
                 self.byte(1);
                 self.unsigned(columns.len() as u64);
-                columns.iter().for_each(|id| self.unsigned(u64::from(*id)));
+                for id in columns {
+                    self.unsigned(u64::from(*id));
+                }
             }
         }
     }

@@ -125,7 +125,9 @@ fn read_options(r: &mut Reader<'_>) -> Result<DatabaseOptions> {
 pub(crate) fn encode(changes: &[SystemChange]) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.byte(VERSION);
-    changes.iter().for_each(|change| change.write(&mut writer));
+    for change in changes {
+        change.write(&mut writer);
+    }
     writer.0
 }
 

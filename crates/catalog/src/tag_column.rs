@@ -184,13 +184,13 @@ pub(crate) fn gather<'a>(data_type: DataType, precision: Precision, rows: usize,
         DataType::Timestamp => {
             let ticks = cells.map(|(column, at)| if let TagColumn::Timestamp(cells) = column { cells[at] } else { None });
             match precision {
-                Precision::Milli => Arc::new(TimestampMillisecondArray::from_iter(ticks)),
-                Precision::Micro => Arc::new(TimestampMicrosecondArray::from_iter(ticks)),
-                Precision::Nano => Arc::new(TimestampNanosecondArray::from_iter(ticks)),
+                Precision::Milli => Arc::new(ticks.collect::<TimestampMillisecondArray>()),
+                Precision::Micro => Arc::new(ticks.collect::<TimestampMicrosecondArray>()),
+                Precision::Nano => Arc::new(ticks.collect::<TimestampNanosecondArray>()),
             }
         }
         DataType::Decimal(digits, scale) => {
-            let values = Decimal128Array::from_iter(cells.map(|(column, at)| if let TagColumn::Decimal(cells) = column { cells[at] } else { None }));
+            let values: Decimal128Array = cells.map(|(column, at)| if let TagColumn::Decimal(cells) = column { cells[at] } else { None }).collect();
             let typed = values.to_data().into_builder().data_type(arrow_schema::DataType::Decimal128(digits, scale as i8)).build();
             typed.map_or_else(|_| Arc::new(values) as ArrayRef, arrow_array::make_array)
         }

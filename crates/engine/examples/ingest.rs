@@ -1,6 +1,6 @@
 //! How fast rows go in: ten BIGINT metrics by prepared statements and by Arrow batches, five columns as SQL text; and what 100,000
 //! children cost. `cargo run --release -p embudo-engine --example ingest -- [DIRECTORY]` (in memory without one).
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a measurement by the machine's clock that stops at the first error")]
+#![expect(clippy::unwrap_used, reason = "a measurement by the machine's clock that stops at the first error")]
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ fn columns(first: i64, rows: i64) -> Vec<ArrayRef> {
 
 /// Batches of 1,000 rows a child, children in turn.
 fn prepared(session: &Session, worker: i64, batches: i64) -> u64 {
-    let cells = vec!["?"; METRICS + 1].join(", ");
+    let cells = ["?"; METRICS + 1].join(", ");
     let mut statement = session.statement(&format!("INSERT INTO ? USING prepared TAGS (?) VALUES ({cells})")).unwrap();
     let mut rows = 0;
     for batch in 0..batches {

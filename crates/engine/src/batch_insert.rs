@@ -76,7 +76,7 @@ fn insert_batch(context: &StatementContext<'_>, name: &ObjectName, batch: &Recor
         match table {
             Table::Super(supertable) => {
                 let target = SupertableRows { database: &database, number, supertable: &supertable, schema: &schema, layout: &layout };
-                target.add(pending, arrays, rows)?;
+                target.add(pending, &arrays, rows)?;
             }
             table => {
                 let made = rows_of(&schema, &layout, &arrays, 0, rows)?;

@@ -131,13 +131,11 @@ fn timestamps(array: &ArrayRef, unit: TimeUnit, precision: Precision) -> Result<
         TimeUnit::Nanosecond => 1_000_000_000,
     };
     let (from, to) = (per_second(unit), precision.ticks_per_second());
-    let converted: ScalarBuffer<i64> = if from == to {
-        ticks
-    } else if from > to {
-        ticks.iter().map(|tick| tick.div_euclid(from / to)).collect()
-    } else {
+    let converted: ScalarBuffer<i64> = match from.cmp(&to) {
+        std::cmp::Ordering::Equal => ticks,
+        std::cmp::Ordering::Greater => ticks.iter().map(|tick| tick.div_euclid(from / to)).collect(),
         // Saturated ticks are refused as out of range.
-        ticks.iter().map(|tick| tick.saturating_mul(to / from)).collect()
+        std::cmp::Ordering::Less => ticks.iter().map(|tick| tick.saturating_mul(to / from)).collect(),
     };
     Ok(timestamp_array(converted, array, precision))
 }

@@ -165,7 +165,9 @@ fn visit(expr: &Expr, seen: &mut impl FnMut(&Expr)) {
         Expr::Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|part| visit(part, seen)),
         Expr::InList { expr, list, .. } => {
             visit(expr, seen);
-            list.iter().for_each(|part| visit(part, seen));
+            for part in list {
+                visit(part, seen);
+            }
         }
         Expr::IsNull { expr, .. } | Expr::Cast { expr, .. } => visit(expr, seen),
         Expr::Case { operand, branches, otherwise } => {

@@ -23,7 +23,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<u64> 
     let rows = write(|pending| {
         let mut sink = Sink { context, pending, clause: None, last: None };
         match parse(sql, &insert_context, &mut sink)? {
-            InsertOutcome::Rows(_) => pending.distinct_rows(),
+            InsertOutcome::Rows(_) => Ok(pending.distinct_rows()),
             InsertOutcome::Select(insert) => {
                 select = Some(insert);
                 Ok(0)
@@ -42,8 +42,11 @@ struct Sink<'a, 'b> {
     pending: &'a mut Pending,
     clause: Option<Clause>,
     /// The last layout with the schema and columns that it was made for: like clauses share it.
-    last: Option<(Arc<Schema>, Option<Vec<String>>, Arc<Layout>)>,
+    last: Option<KnownLayout>,
 }
+
+/// A layout with what it was made for: schema and column list.
+type KnownLayout = (Arc<Schema>, Option<Vec<String>>, Arc<Layout>);
 
 /// Where the rows that come next go.
 struct Clause {
@@ -233,7 +236,7 @@ impl InsertSink for Sink<'_, '_> {
             }
             Destination::Supertable(database, supertable, schema) => {
                 let target = SupertableRows { database, number: clause.database, supertable, schema, layout: &clause.layout };
-                target.add(self.pending, columns, rows)
+                target.add(self.pending, &columns, rows)
             }
         }
     }
@@ -275,7 +278,7 @@ pub(crate) struct SupertableRows<'a> {
 
 impl SupertableRows<'_> {
     /// Sorts the rows by child, in the order in which children first come, and adds them.
-    pub fn add(&self, pending: &mut Pending, columns: Vec<ArrayRef>, rows: usize) -> Result<()> {
+    pub fn add(&self, pending: &mut Pending, columns: &[ArrayRef], rows: usize) -> Result<()> {
         let named = self.layout.columns.iter().position(|column| column.role == ColumnRole::TableName);
         let names = named.and_then(|at| columns[at].as_any().downcast_ref::<BinaryArray>());
         let names = names.ok_or_else(|| Error::with(code::INVALID_OPERATION, "tbname column should not be null"))?;
@@ -291,7 +294,7 @@ impl SupertableRows<'_> {
         }
         let is_sorted = groups.len() == 1;
         let order: Vec<u32> = groups.iter().flatten().copied().collect();
-        let sorted = if is_sorted { columns.clone() } else { columns.iter().map(|array| take(array, &order)).collect::<Result<_>>()? };
+        let sorted = if is_sorted { columns.to_vec() } else { columns.iter().map(|array| take(array, &order)).collect::<Result<_>>()? };
         let mut start = 0;
         for group in &groups {
             let first = group[0] as usize;
@@ -300,7 +303,7 @@ impl SupertableRows<'_> {
             if name.is_empty() {
                 return Err(Error::with(code::INVALID_OPERATION, "tbname can not be null or empty"));
             }
-            let table = self.child(pending, name, &columns, first)?;
+            let table = self.child(pending, name, columns, first)?;
             pending.add_rows(self.number, table, rows_of(self.schema, self.layout, &sorted, start, group.len())?)?;
             start += group.len();
         }

@@ -160,7 +160,7 @@ impl Statement {
     /// that converts to it. Of an INSERT that is more than `?` in its rows, one array for each `?` of the whole statement.
     pub fn bind(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let Self { session, sql, kind } = self;
-        let count = columns.first().map_or(0, |array| array.len());
+        let count = columns.first().map_or(0, Array::len);
         if columns.iter().any(|array| array.len() != count) {
             return Err(Error::with(code::INVALID_PARAMETERS, "columns of different lengths"));
         }
@@ -242,17 +242,14 @@ impl PreparedInsert {
 
     /// Schema and layout of the rows, before a table needs to be named where USING tells them.
     fn shape(&mut self, context: &StatementContext<'_>) -> Result<(Arc<Database>, Arc<Schema>, Arc<Layout>)> {
-        let (database, schema) = match self.supertable(context)? {
-            Some((database, supertable)) => {
-                let schema = supertable.schema();
-                (database, schema)
-            }
-            None => {
-                let name = self.table.as_ref().ok_or_else(no_table)?;
-                let database = context.database_of(name)?;
-                let schema = database.table(&name.name).ok_or_else(no_table)?.schema();
-                (database, schema)
-            }
+        let (database, schema) = if let Some((database, supertable)) = self.supertable(context)? {
+            let schema = supertable.schema();
+            (database, schema)
+        } else {
+            let name = self.table.as_ref().ok_or_else(no_table)?;
+            let database = context.database_of(name)?;
+            let schema = database.table(&name.name).ok_or_else(no_table)?.schema();
+            (database, schema)
         };
         let layout = Arc::new(layout(&schema, &self.template.columns, database.precision())?);
         Ok((database, schema, layout))

@@ -85,7 +85,7 @@ fn check_comment(comment: Option<&str>) -> Result<()> {
 }
 
 fn ttl_of(ttl: Option<i64>) -> Result<Option<u32>> {
-    ttl.map(|days| u32::try_from(days).ok().filter(|days| *days <= i32::MAX as u32).ok_or_else(|| invalid_option("ttl"))).transpose()
+    ttl.map(|days| i32::try_from(days).ok().and_then(|days| u32::try_from(days).ok()).ok_or_else(|| invalid_option("ttl"))).transpose()
 }
 
 /// CREATE TABLE … USING …: all children of a database in one record.

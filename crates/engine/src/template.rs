@@ -16,12 +16,21 @@ pub(crate) struct InsertTemplate {
     pub supertable: Option<ObjectName>,
     /// Tags that TAGS(…) gives; empty for all.
     pub tag_names: Vec<String>,
-    /// TAGS(…): `None` for `?`.
-    pub tags: Vec<Option<LiteralValue>>,
+    /// TAGS(…).
+    pub tags: Vec<TagCell>,
     /// Columns; empty for all.
     pub columns: Vec<String>,
     /// `?` in the row.
     pub cells: usize,
+}
+
+/// A value of TAGS(…) as written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum TagCell {
+    /// `?`.
+    Bound,
+    /// A literal.
+    Literal(LiteralValue),
 }
 
 /// A tag's value.
@@ -36,7 +45,7 @@ pub(crate) enum Cell {
 impl InsertTemplate {
     /// How many `?` there are.
     pub fn parameter_count(&self) -> usize {
-        usize::from(self.table.is_none()) + self.tags.iter().filter(|tag| tag.is_none()).count() + self.cells
+        usize::from(self.table.is_none()) + self.tags.iter().filter(|tag| **tag == TagCell::Bound).count() + self.cells
     }
 
     /// Places in the schema of the tags that TAGS(…) gives.
@@ -52,8 +61,8 @@ impl InsertTemplate {
     pub fn tag_values(&self, bound: &[Value]) -> Result<Vec<Cell>> {
         let mut bound = bound.iter();
         let cells = self.tags.iter().map(|tag| match tag {
-            Some(literal) => Ok(Cell::Literal(literal.clone())),
-            None => bound.next().cloned().map(Cell::Bound).ok_or_else(|| Error::new(code::TAGS_NUMBER_NOT_MATCHED)),
+            TagCell::Literal(literal) => Ok(Cell::Literal(literal.clone())),
+            TagCell::Bound => bound.next().cloned().map(Cell::Bound).ok_or_else(|| Error::new(code::TAGS_NUMBER_NOT_MATCHED)),
         });
         let cells = cells.collect::<Result<Vec<_>>>()?;
         if bound.next().is_some() { Err(Error::new(code::TAGS_NUMBER_NOT_MATCHED)) } else { Ok(cells) }
@@ -162,9 +171,9 @@ impl<'a> Parser<'a> {
     }
 
     /// A `?` or a plain literal.
-    fn tag(&mut self) -> Option<Option<LiteralValue>> {
+    fn tag(&mut self) -> Option<TagCell> {
         if self.take(TokenKind::Question) {
-            return Some(None);
+            return Some(TagCell::Bound);
         }
         let sign = if self.take(TokenKind::Minus) { "-" } else { "" };
         let text = self.text();
@@ -178,7 +187,7 @@ impl<'a> Parser<'a> {
             _ => return None,
         };
         self.next();
-        Some(Some(literal))
+        Some(TagCell::Literal(literal))
     }
 }
 
@@ -192,7 +201,7 @@ mod tests {
         assert_eq!(template.table, None);
         assert_eq!(template.supertable, Some(ObjectName { database: Some("db".into()), name: "s".into() }));
         assert_eq!(template.tag_names, ["g", "n"]);
-        assert_eq!(template.tags, [None, Some(LiteralValue::String("x".into()))]);
+        assert_eq!(template.tags, [TagCell::Bound, TagCell::Literal(LiteralValue::String("x".into()))]);
         assert_eq!(template.columns, ["ts", "a"]);
         assert_eq!(template.parameter_count(), 4);
         assert_eq!(parse("insert into `T` values(?,?,?);").unwrap().table, Some(ObjectName::bare("T")));

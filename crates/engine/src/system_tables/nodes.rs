@@ -29,7 +29,7 @@ fn milliseconds(nanoseconds: i64) -> Value {
     Value::Timestamp(nanoseconds / 1_000_000)
 }
 
-/// ins_users.
+/// `ins_users`.
 pub(crate) fn users(engine: &Engine, push: Push<'_>) {
     for user in engine.catalog().users() {
         push(vec![
@@ -43,14 +43,14 @@ pub(crate) fn users(engine: &Engine, push: Push<'_>) {
     }
 }
 
-/// ins_user_privileges: root has all.
+/// `ins_user_privileges`: root has all.
 pub(crate) fn privileges(engine: &Engine, push: Push<'_>) {
     for user in engine.catalog().users().iter().filter(|user| user.superuser) {
         push(texts(&[&user.name, "all", "all", "", "", ""]));
     }
 }
 
-/// ins_dnodes.
+/// `ins_dnodes`.
 pub(crate) fn dnodes(engine: &Engine, push: Push<'_>) {
     let vnodes: i32 = engine.catalog().databases().iter().map(|database| i32::from(database.store().shards())).sum();
     push(vec![
@@ -65,13 +65,13 @@ pub(crate) fn dnodes(engine: &Engine, push: Push<'_>) {
     ]);
 }
 
-/// ins_mnodes.
+/// `ins_mnodes`.
 pub(crate) fn mnodes(engine: &Engine, push: Push<'_>) {
     let created = Value::Timestamp(engine.catalog().cluster().created);
     push(vec![Value::Int(1), text(ENDPOINT), text("leader"), text("ready"), created, milliseconds(engine.started())]);
 }
 
-/// ins_cluster.
+/// `ins_cluster`.
 pub(crate) fn cluster(engine: &Engine, push: Push<'_>) {
     let cluster = engine.catalog().cluster();
     let uptime = (engine.clock().now() - engine.started()) / 1_000_000_000;
@@ -85,12 +85,12 @@ pub(crate) fn cluster(engine: &Engine, push: Push<'_>) {
     ]);
 }
 
-/// ins_grants.
+/// `ins_grants`.
 pub(crate) fn grants(push: Push<'_>) {
     push(texts(&["community", "unlimited", "limited", "false", "ungranted", "unlimited", "unlimited", "unlimited"]));
 }
 
-/// ins_vgroups.
+/// `ins_vgroups`.
 pub(crate) fn vgroups(engine: &Engine, push: Push<'_>) {
     for database in engine.catalog().databases() {
         let first = first_vgroup(engine, &database);
@@ -110,7 +110,7 @@ pub(crate) fn vgroups(engine: &Engine, push: Push<'_>) {
     }
 }
 
-/// ins_vnodes.
+/// `ins_vnodes`.
 pub(crate) fn vnodes(engine: &Engine, push: Push<'_>) {
     let started = milliseconds(engine.started());
     for database in engine.catalog().databases() {
@@ -135,14 +135,14 @@ pub(crate) fn variables() -> Vec<(&'static str, String, &'static str)> {
     ]
 }
 
-/// ins_dnode_variables.
+/// `ins_dnode_variables`.
 pub(crate) fn dnode_variables(push: Push<'_>) {
     for (name, value, scope) in variables() {
         push(vec![Value::Int(1), text(name), text(value), text(scope)]);
     }
 }
 
-/// perf_connections.
+/// `perf_connections`.
 pub(crate) fn connections(engine: &Engine, push: Push<'_>) {
     for (id, session) in engine.activity().sessions() {
         push(vec![
@@ -157,7 +157,7 @@ pub(crate) fn connections(engine: &Engine, push: Push<'_>) {
     }
 }
 
-/// perf_queries.
+/// `perf_queries`.
 pub(crate) fn queries(engine: &Engine, push: Push<'_>) {
     let now = engine.clock().now() / 1_000_000;
     for (id, statement) in engine.activity().statements() {
@@ -180,7 +180,7 @@ pub(crate) fn queries(engine: &Engine, push: Push<'_>) {
     }
 }
 
-/// perf_apps: this process.
+/// `perf_apps`: this process.
 pub(crate) fn apps(engine: &Engine, push: Push<'_>) {
     let mut row = vec![Value::UBigInt(u64::from(std::process::id())), text("127.0.0.1"), Value::Int(std::process::id() as i32), text("embudo")];
     row.push(milliseconds(engine.started()));

@@ -17,7 +17,7 @@ fn optional_text(value: Option<&str>) -> Value {
     value.map_or(Value::Null, text)
 }
 
-/// ins_databases: the two system ones first, of which little is said.
+/// `ins_databases`: the two system ones first, of which little is said.
 pub(crate) fn databases(engine: &Engine, push: Push<'_>) {
     for name in [INFORMATION, PERFORMANCE] {
         let tables = TABLES.iter().filter(|table| table.database == name).count() as i64;
@@ -76,7 +76,7 @@ fn database_row(database: &Database) -> Vec<Value> {
     ]
 }
 
-/// ins_indexes.
+/// `ins_indexes`.
 pub(crate) fn indexes(engine: &Engine, push: Push<'_>) {
     for_each_supertable(engine, |database, table| {
         let schema = table.schema();
@@ -103,7 +103,7 @@ fn for_each_supertable(engine: &Engine, mut work: impl FnMut(&Database, &Superta
     }
 }
 
-/// ins_stables.
+/// `ins_stables`.
 pub(crate) fn supertables(engine: &Engine, push: Push<'_>) {
     for_each_supertable(engine, |database, table| {
         let schema = table.schema();
@@ -122,7 +122,7 @@ pub(crate) fn supertables(engine: &Engine, push: Push<'_>) {
     });
 }
 
-/// ins_tables: system tables, then every database's normal tables and children.
+/// `ins_tables`: system tables, then every database's normal tables and children.
 pub(crate) fn tables(engine: &Engine, push: Push<'_>) {
     for table in TABLES {
         let mut row = vec![Value::Null; 10];
@@ -172,7 +172,7 @@ pub(crate) fn tables(engine: &Engine, push: Push<'_>) {
     }
 }
 
-/// ins_tags: one row a child and tag.
+/// `ins_tags`: one row a child and tag.
 pub(crate) fn tags(engine: &Engine, push: Push<'_>) {
     for_each_supertable(engine, |database, table| {
         let children = table.children();
@@ -192,7 +192,7 @@ pub(crate) fn tags(engine: &Engine, push: Push<'_>) {
     });
 }
 
-/// A tag's value as ins_tags shows it; `None` for NULL.
+/// A tag's value as `ins_tags` shows it; `None` for NULL.
 pub(crate) fn tag_text(value: &Value, _precision: Precision) -> Option<String> {
     Some(match value {
         Value::Null => return None,
@@ -228,7 +228,7 @@ fn decimal_text(unscaled: i128, scale: u8) -> String {
     if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
-/// ins_columns: of system tables, supertables, normal tables and children.
+/// `ins_columns`: of system tables, supertables, normal tables and children.
 pub(crate) fn columns(engine: &Engine, push: Push<'_>) {
     for table in TABLES {
         for (name, data_type) in table.columns {
@@ -237,7 +237,9 @@ pub(crate) fn columns(engine: &Engine, push: Push<'_>) {
     }
     for database in engine.catalog().databases() {
         let mut of_table = |name: &str, kind: &str, columns: &[Column]| {
-            columns.iter().for_each(|column| push(column_row(name, &database.name, kind, &column.name, column.data_type)));
+            for column in columns {
+                push(column_row(name, &database.name, kind, &column.name, column.data_type));
+            }
         };
         for table in database.normal_tables() {
             of_table(&table.name, "NORMAL_TABLE", &table.schema().columns);
