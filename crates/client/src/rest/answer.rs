@@ -405,24 +405,27 @@ fn parse_decimal(cell: &[u8], scale: u8) -> Option<i128> {
     Some(sign * value)
 }
 
-/// Ticks of `"2024-01-31T01:02:03.004Z"` or with an offset, the only form that servers write.
+/// Ticks of `"2024-01-31T01:02:03.004Z"` or with an offset, the only form that servers write. Years have four digits or more, and a
+/// sign before the year 0: products of timestamps reach any tick.
 fn parse_instant(cell: &[u8], precision: Precision) -> Option<i64> {
     let text = cell.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let digits = |from: usize, to: usize| -> Option<i64> {
-        text.get(from..to)?.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
-    };
-    let punctuation = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let (is_negative, text) = text.strip_prefix(b"-").map_or((false, text), |text| (true, text));
+    let year_digits = text.iter().position(|byte| *byte == b'-').filter(|length| (4..=12).contains(length))?;
+    let number = |digits: &[u8]| digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')));
+    let year = number(&text[..year_digits])? * if is_negative { -1 } else { 1 };
+    let text = &text[year_digits..];
+    let digits = |from: usize, to: usize| text.get(from..to).and_then(number);
+    let punctuation = [(0, b'-'), (3, b'-'), (6, b'T'), (9, b':'), (12, b':')];
     if punctuation.iter().any(|&(at, byte)| text.get(at) != Some(&byte)) {
         return None;
     }
-    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
-    let seconds = days_since_epoch(year, month, day) * 86_400 + digits(11, 13)? * 3_600 + digits(14, 16)? * 60 + digits(17, 19)?;
-    let mut at = 19;
+    let seconds = days_since_epoch(year, digits(1, 3)?, digits(4, 6)?) * 86_400 + digits(7, 9)? * 3_600 + digits(10, 12)? * 60 + digits(13, 15)?;
+    let mut at = 15;
     let mut fraction = 0;
     if text.get(at) == Some(&b'.') {
-        let end = text[20..].iter().position(|byte| !byte.is_ascii_digit()).map_or(text.len(), |length| 20 + length);
+        let end = text[16..].iter().position(|byte| !byte.is_ascii_digit()).map_or(text.len(), |length| 16 + length);
         for place in 0..precision.digits() {
-            fraction = fraction * 10 + if 20 + place < end { i64::from(text[20 + place] - b'0') } else { 0 };
+            fraction = fraction * 10 + if 16 + place < end { i64::from(text[16 + place] - b'0') } else { 0 };
         }
         at = end;
     }
@@ -434,7 +437,8 @@ fn parse_instant(cell: &[u8], precision: Precision) -> Option<i64> {
         }
         _ => return None,
     };
-    (seconds - offset).checked_mul(precision.ticks_per_second())?.checked_add(fraction)
+    // The lowest ticks only fit with their fraction.
+    i64::try_from(i128::from(seconds - offset) * i128::from(precision.ticks_per_second()) + i128::from(fraction)).ok()
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar.
@@ -454,6 +458,18 @@ mod tests {
 
     fn rows(json: &str) -> ResultSet {
         read(std::io::Cursor::new(json.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn any_tick_is_read_back() {
+        for precision in [Precision::Milli, Precision::Micro, Precision::Nano] {
+            for ticks in [0, 1_710_028_800_001, -62_135_596_800_001, i64::MIN, i64::MIN + 1, i64::MAX] {
+                let mut text = String::from("\"");
+                embudo_types::format_rfc3339(ticks, precision, &embudo_types::Zone::utc(), &mut text);
+                text.push('"');
+                assert_eq!(parse_instant(text.as_bytes(), precision), Some(ticks), "{text}");
+            }
+        }
     }
 
     #[test]
