@@ -109,7 +109,7 @@ def page(url: str, where: str, png: pathlib.Path) -> None:
     print("RestClient:", client.sql("SELECT ts, current FROM power.meters LIMIT 1"))
 
     pandas_over_sqlalchemy(url)
-    error_example()
+    error_example(url)
 
     cursor.execute("DROP DATABASE IF EXISTS power_ns")
     cursor.execute("CREATE DATABASE power_ns PRECISION 'ns' KEEP 36500")
@@ -137,12 +137,13 @@ def pandas_over_sqlalchemy(url: str) -> None:
     print(frame)
 
 
-def error_example() -> None:
-    """The page's section on exceptions."""
+def error_example(url: str) -> None:
+    """The page's section on exceptions. `taos` goes where EMBUDO_DSN says: here, without one, to the server over REST."""
     import taos
 
-    os.environ.setdefault("EMBUDO_DSN", ":memory:")
-    conn = taos.connect()
+    host, _, port = url.removeprefix("http://").partition(":")
+    elsewhere = {} if "EMBUDO_DSN" in os.environ else {"transport": "rest", "host": host, "port": int(port)}
+    conn = taos.connect(**elsewhere)
     try:
         conn.execute("CREATE TABLE 123")  # wrong sql
     except taos.Error as e:
@@ -150,8 +151,6 @@ def error_example() -> None:
         print("error number:", e.errno)
         print("error message:", e.msg)
     conn.close()
-    if os.environ["EMBUDO_DSN"] == ":memory:":
-        del os.environ["EMBUDO_DSN"]
 
 
 def nanoseconds(url: str) -> None:
@@ -382,23 +381,23 @@ def main() -> None:
     started = time.perf_counter()
     folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="embudo-quickstart-"))
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = pathlib.Path.cwd() if arguments.keep is None else folder
+    pictures = arguments.keep or pathlib.Path(tempfile.gettempdir())
     try:
         if arguments.url:
             os.environ.pop("EMBUDO_DSN", None)
-            page(arguments.url, f"over REST, {arguments.url}", pictures / "quickstart-rest.png")
+            page(arguments.url, f"over REST, {arguments.url}", pictures / "embudo-quickstart-rest.png")
             return
         os.environ["EMBUDO_DSN"] = str(folder / "page")
         page(
             "http://localhost:6041",
             "embedded: EMBUDO_DSN leads it to a folder, no server runs",
-            pictures / "quickstart.png",
+            pictures / "embudo-quickstart.png",
         )
         del os.environ["EMBUDO_DSN"]
         day_of_meters(folder / "fleet")
         server, url = serve(folder / "served")
         try:
-            page(url, f"over REST: `embudo serve` on {url}", pictures / "quickstart-rest.png")
+            page(url, f"over REST: `embudo serve` on {url}", pictures / "embudo-quickstart-rest.png")
         finally:
             server.terminate()
             server.wait(10)

@@ -10,11 +10,11 @@ import sys
 
 import pandas
 import pytest
-import taos
 from sqlalchemy import create_engine
-from taosrest import RestClient, TaosRestConnection, TaosRestCursor, connect
 
 import embudo
+import taos
+from taosrest import RestClient, TaosRestConnection, TaosRestCursor, connect
 
 INSERT = (
     "INSERT INTO power.d1001 USING power.meters TAGS(California.SanFrancisco, 2) VALUES "
