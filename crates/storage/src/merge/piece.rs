@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, make_array, new_null_array};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer, ScalarBuffer};
+use arrow_data::ArrayData;
 use arrow_schema::DataType as ArrowType;
 use embudo_types::arrow::arrow_type;
 use embudo_types::{ColumnStatistics, DataType, Error, Result, Value};
 
 use super::range_of;
-use crate::cells::compare_rows;
+use crate::cells::{compare_rows, fixed_values};
 use crate::resolve::gather;
 use crate::rows::{BatchColumn, ColumnId, TIMESTAMP_COLUMN, TimeRange};
 use crate::scan::{Chunk, PieceData, ScanRequest};
@@ -196,18 +197,57 @@ impl Merged {
         if arrays.is_empty() {
             return Ok(new_null_array(data_type, self.timestamps.len()));
         }
-        let present = |part: usize, row: usize| parts[part].is_some_and(|column| column.present.as_ref().is_none_or(|present| present.value(row)));
-        let cells = self.keys().map(|rows| {
-            let newest = rows.iter().rev().find(|(part, row)| present(*part as usize, *row as usize));
-            newest.map(|(part, row)| (places[*part as usize], *row))
-        });
-        gather(&arrays.iter().collect::<Vec<_>>(), cells)
+        let absent: Vec<Option<&BooleanBuffer>> = parts.iter().map(|column| column.and_then(|column| column.present.as_ref())).collect();
+        let is_present = |part: usize, row: usize| parts[part].is_some() && absent[part].is_none_or(|present| present.value(row));
+        let newest = |rows: &[(u32, u32)]| {
+            let cell = rows.iter().rev().find(|(part, row)| is_present(*part as usize, *row as usize));
+            cell.map(|(part, row)| (places[*part as usize], *row))
+        };
+        match gather_fixed(&arrays, data_type, self.keys().map(newest))? {
+            Some(array) => Ok(array),
+            None => gather(&arrays.iter().collect::<Vec<_>>(), self.keys().map(newest)),
+        }
     }
 
     fn key_column(&self, data_type: &ArrowType) -> Result<ArrayRef> {
         let keys = self.parts.iter().map(|part| part.source.keys(part.rows.clone())?.ok_or_else(no_key)).collect::<Result<Vec<_>>>()?;
         relabel(gather(&keys.iter().collect::<Vec<_>>(), self.keys().map(|rows| rows.last().copied()))?, data_type)
     }
+}
+
+/// Cells of fixed width picked as (array, row), `None` for NULL; nothing for other layouts. Rows of several sources often alternate, so this
+/// copies cell by cell where `gather` copies runs.
+fn gather_fixed(arrays: &[ArrayRef], data_type: &ArrowType, cells: impl ExactSizeIterator<Item = Option<(u32, u32)>>) -> Result<Option<ArrayRef>> {
+    let Some(buffers) = arrays.iter().map(|array| fixed_values(&**array)).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let nulls: Vec<Option<&NullBuffer>> = arrays.iter().map(|array| array.nulls().filter(|nulls| nulls.null_count() > 0)).collect();
+    let rows = cells.len();
+    let mut valid = BooleanBufferBuilder::new(rows);
+    let values = match data_type.primitive_width() {
+        Some(1) => pick::<i8>(&buffers, &nulls, cells, &mut valid),
+        Some(2) => pick::<i16>(&buffers, &nulls, cells, &mut valid),
+        Some(4) => pick::<i32>(&buffers, &nulls, cells, &mut valid),
+        Some(8) => pick::<i64>(&buffers, &nulls, cells, &mut valid),
+        Some(16) => pick::<i128>(&buffers, &nulls, cells, &mut valid),
+        _ => return Ok(None),
+    };
+    let data =
+        ArrayData::builder(data_type.clone()).len(rows).add_buffer(values).nulls(Some(NullBuffer::new(valid.finish())).filter(|nulls| nulls.null_count() > 0));
+    Ok(Some(make_array(data.build().map_err(|error| Error::internal("merged cells do not fit their column").caused_by(error))?)))
+}
+
+fn pick<T: ArrowNativeType>(
+    buffers: &[&Buffer],
+    nulls: &[Option<&NullBuffer>],
+    cells: impl Iterator<Item = Option<(u32, u32)>>,
+    valid: &mut BooleanBufferBuilder,
+) -> Buffer {
+    let values: Vec<&[T]> = buffers.iter().map(|buffer| buffer.typed_data()).collect();
+    let pick = |cell: Option<(u32, u32)>| {
+        let found = cell.map(|(array, row)| (array as usize, row as usize)).filter(|(array, row)| nulls[*array].is_none_or(|nulls| nulls.is_valid(*row)));
+        valid.append(found.is_some());
+        found.map_or(T::default(), |(array, row)| values[array][row])
+    };
+    Buffer::from_vec(cells.map(pick).collect::<Vec<T>>())
 }
 
 type Order = (ScalarBuffer<i64>, Vec<(u32, u32)>, Option<Vec<u32>>);
