@@ -165,7 +165,24 @@ def nanoseconds(url: str) -> None:
 # ---------------------------------------------------------------- the chart
 
 COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40))
+GREY = (120, 120, 120)
 MARKS = "oxs*"
+# Letters of the picture, three points wide and five high, a number a row.
+FONT = {
+    "0": (7, 5, 5, 5, 7),
+    "1": (2, 6, 2, 2, 7),
+    "2": (7, 1, 7, 4, 7),
+    "3": (7, 1, 7, 1, 7),
+    "4": (5, 5, 7, 1, 1),
+    "5": (7, 4, 7, 1, 7),
+    "6": (7, 4, 7, 5, 7),
+    "7": (7, 1, 1, 1, 1),
+    "8": (7, 5, 7, 5, 7),
+    "9": (7, 5, 7, 1, 7),
+    ".": (0, 0, 0, 0, 2),
+    ":": (0, 2, 0, 2, 0),
+    "d": (1, 1, 7, 5, 7),
+}
 
 
 def chart(rows: list[Any], png: pathlib.Path) -> None:
@@ -189,13 +206,13 @@ def chart(rows: list[Any], png: pathlib.Path) -> None:
     print(" " * 8 + "+" + "-" * width)
     first, last = (datetime.datetime.fromtimestamp(x).strftime("%H:%M:%S") for x in (left, right))
     print(" " * 9 + first + last.rjust(width - len(first)))
-    write_png(png, list(meters.values()), (left, right, low, high))
+    write_png(png, meters, (left, right, low, high))
     print(f"the same as a picture: {png}")
 
 
-def write_png(path: pathlib.Path, lines: list[list[tuple[float, float]]], frame: tuple[float, float, float, float]) -> None:
+def write_png(path: pathlib.Path, lines: dict[str, list[tuple[float, float]]], frame: tuple[float, float, float, float]) -> None:
     """Lines in an 8-bit RGB PNG, written by hand so that the example needs no package for it."""
-    width, height, margin = 800, 400, 40
+    width, height, margin = 800, 400, 62
     left, right, low, high = frame
     pixels = bytearray(b"\xff" * (width * height * 3))
 
@@ -211,10 +228,10 @@ def write_png(path: pathlib.Path, lines: list[list[tuple[float, float]]], frame:
         return margin + round(across), height - margin - round(up)
 
     for x in range(margin, width - margin):
-        dot(x, height - margin, (120, 120, 120), 0)
+        dot(x, height - margin, GREY, 0)
     for y in range(margin, height - margin):
-        dot(margin, y, (120, 120, 120), 0)
-    for colour, line in zip(COLOURS, lines, strict=False):
+        dot(margin, y, GREY, 0)
+    for colour, line in zip(COLOURS, lines.values(), strict=False):
         corners = [place(*point) for point in line]
         for (x0, y0), (x1, y1) in itertools.pairwise(corners):
             steps = max(abs(x1 - x0), abs(y1 - y0), 1)
@@ -225,6 +242,22 @@ def write_png(path: pathlib.Path, lines: list[list[tuple[float, float]]], frame:
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    def write(text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:
+        for letter in text:
+            for row, bits in enumerate(FONT.get(letter, (0, 0, 0, 0, 0))):
+                for column in range(3):
+                    if bits >> (2 - column) & 1:
+                        dot(x + column * 3, y + row * 3, colour)
+            x += 13
+
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        value = low + (high - low) * share
+        write(f"{value:.1f}", 4, place(left, value)[1] - 7, GREY)
+        instant = datetime.datetime.fromtimestamp(left + (right - left) * share)
+        write(f"{instant:%H:%M:%S}", margin + round((width - 2 * margin) * share) - 50, height - margin + 12, GREY)
+    for at, (colour, name) in enumerate(zip(COLOURS, lines, strict=False)):
+        write(name, margin + 20 + at * 100, 12, colour)
 
     scanlines = b"".join(b"\x00" + pixels[row * width * 3 : (row + 1) * width * 3] for row in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
