@@ -294,6 +294,27 @@ fn time_functions() {
 }
 
 #[test]
+fn zones() {
+    let context = BindContext { zone: embudo_types::Zone::named("America/New_York").unwrap(), ..context() };
+    let text = |sql: &str| {
+        let bound = Binder::new(&context, &crate::EmptyScope).bind(&expression(sql)).unwrap();
+        shown_value(&bound.constant().unwrap())
+    };
+    for (sql, expected) in [
+        ("TO_UNIXTIMESTAMP('2024-03-10 02:30:00')", "1710055800000"),
+        ("TO_UNIXTIMESTAMP('2024-11-03 01:30:00')", "1730615400000"),
+        ("CAST(TIMETRUNCATE('2100-07-01 00:00:00', 1d) AS BIGINT)", "4118014800000"),
+        ("CAST(TIMETRUNCATE('1969-12-31 23:00:00', 1d) AS BIGINT)", "18000000"),
+        ("TO_ISO8601(CAST('2024-03-10 02:30:00' AS TIMESTAMP))", "2024-03-10T03:30:00.000-0400"),
+        ("TIMEDIFF('2024-03-10', '2000-01-01 00:00:00', 1h)", "212040"),
+        ("TO_CHAR(CAST('2024-07-01' AS TIMESTAMP), 'hh24 TZH')", "00 -04"),
+        ("TIMEZONE()", "America/New_York (EST, -0500)"),
+    ] {
+        assert_eq!(text(sql), expected, "{sql}");
+    }
+}
+
+#[test]
 fn parameters_are_values() {
     let context = BindContext { parameters: vec![Value::Int(5), Value::Varchar(b"12%".to_vec())].into(), ..context() };
     let table = table();

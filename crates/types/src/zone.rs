@@ -64,9 +64,10 @@ impl Zone {
         Timestamp::from_second(second).map_or_else(|_| "UTC".into(), |instant| self.0.to_offset_info(instant).abbreviation().to_owned())
     }
 
-    /// Ticks of a local date and time of day. A time that a clock change skipped moves on by the gap; one that stands twice is the earlier.
+    /// Ticks of a local date and time of day. A time that a clock change skipped moves on by the gap; one that stands twice is
+    /// the later, standard time, as recorded of TDengine.
     pub fn from_local(&self, local: civil::DateTime) -> Option<i64> {
-        let second = |local| self.0.to_ambiguous_timestamp(local).compatible().ok().map(Timestamp::as_second);
+        let second = |local| self.0.to_ambiguous_timestamp(local).later().ok().map(Timestamp::as_second);
         // jiff's last instant lies in 9999-12-30, UTC; no zone changes its clock on the day after.
         second(local).or_else(|| local.checked_sub(jiff::Span::new().days(1)).ok().and_then(second).map(|day_before| day_before + 86_400))
     }
