@@ -66,6 +66,27 @@ fn a_client_that_leaves_frees_its_place() {
 }
 
 #[test]
+fn a_statement_whose_client_left_is_stopped() {
+    let server = start();
+    let mut connection = Connection::open(server.address());
+    fill(&mut connection, 20_000);
+    let part = "select s, count(*), sum(v), stddev(v) from r.t group by s";
+    let sql = vec![part; 60].join(" union all ");
+    let mut leaving = Connection::open(server.address());
+    leaving.send("POST", "/rest/sql", &[ROOT, ("content-length", &sql.len().to_string())], sql.as_bytes());
+    let mut running = || connection.sql("/rest/sql", "show queries").text().contains("union all");
+    let waited_for = |wanted: bool, running: &mut dyn FnMut() -> bool| {
+        (0..200).any(|_| {
+            thread::sleep(Duration::from_millis(20));
+            running() == wanted
+        })
+    };
+    assert!(waited_for(true, &mut running));
+    drop(leaving);
+    assert!(waited_for(false, &mut running));
+}
+
+#[test]
 fn a_result_that_is_not_read_is_dropped() {
     let server = start_with(ServerOptions { result_timeout: Duration::from_millis(300), ..ServerOptions::default() });
     let mut connection = Connection::open(server.address());
