@@ -32,6 +32,11 @@ pub fn run(driver: &dyn Driver, sql: &str, rows: &[Vec<Value>], timeout: Option<
         let message = format!("the statement has {} parameters, {} values were given", template.before.len() + template.inside.len(), row.len());
         return Err(Error::with(code::INVALID_PARAMETERS, message));
     }
+    if template.before.is_empty()
+        && let Some(rows) = driver.insert_rows(sql, rows)?
+    {
+        return Ok(rows);
+    }
     let mut affected = 0;
     template.statements(rows, &mut |statement| {
         affected += one(statement, &[])?;

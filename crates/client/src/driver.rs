@@ -53,6 +53,13 @@ pub trait Driver: Send + Sync {
         batches.map(|batch| insert_text::insert(self, target, &batch?)).sum()
     }
 
+    /// Writes the rows of an INSERT whose cells are all `?` as columns, one atomic record; `None` where the transport, the
+    /// statement or a value does not allow it: then the rows go as text, by the rules of literals.
+    fn insert_rows(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Option<u64>> {
+        let _ = (sql, rows);
+        Ok(None)
+    }
+
     /// How this session reaches its database.
     fn transport(&self) -> Transport;
 

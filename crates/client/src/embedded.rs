@@ -8,11 +8,12 @@ use std::{
 
 use arrow_array::RecordBatch;
 use embudo_engine::{Engine, EngineOptions, Session};
-use embudo_types::{Error, Outcome, Result, ResultSet, Zone, code};
+use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
 
 use crate::{
     Driver, Dsn, Location, Request, Transport,
     deadline::{Deadline, within},
+    ingest::column_of_rows,
     literal,
 };
 
@@ -78,6 +79,18 @@ impl Driver for EmbeddedDriver {
 
     fn insert(&self, target: &str, batches: &mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<u64> {
         self.session()?.insert_batches(target, batches)
+    }
+
+    fn insert_rows(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Option<u64>> {
+        let session = self.session()?;
+        let mut statement = session.statement(sql)?;
+        let Some(width) = rows.first().map(Vec::len).filter(|&width| statement.is_insert() && statement.parameter_count() == width) else { return Ok(None) };
+        let Some(fields) = statement.columns().ok().filter(|fields| fields.len() == width) else { return Ok(None) };
+        let zone = session.zone();
+        let columns = fields.iter().enumerate().map(|(place, field)| column_of_rows(rows, place, &field.name, field.data_type, field.precision, &zone));
+        let Ok(columns) = columns.collect::<Result<Vec<_>>>() else { return Ok(None) };
+        statement.bind(&columns)?;
+        statement.execute().map(Some)
     }
 
     fn transport(&self) -> Transport {

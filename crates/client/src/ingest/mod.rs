@@ -12,6 +12,8 @@ use embudo_types::{DataType, Error, Precision, Result, Value, Zone, arrow, code}
 
 use crate::Driver;
 pub use convert::Column;
+#[cfg(feature = "embedded")]
+pub(crate) use convert::column_of_rows;
 use convert::convert;
 use target::Target;
 
