@@ -433,7 +433,7 @@ impl Source for BlockRows {
             return Ok(self.entry.rows);
         }
         match self.step()? {
-            Some(step) if step > 0 => Ok((tick.wrapping_sub(start) as u64).div_ceil(step as u64) as usize),
+            Some(step) if step > 0 => Ok(((tick.wrapping_sub(start) as u64).div_ceil(step as u64) as usize).min(self.entry.rows)),
             _ => Ok(self.timestamps(0..self.entry.rows)?.partition_point(|timestamp| *timestamp < tick)),
         }
     }
