@@ -111,6 +111,9 @@ impl Catalog {
         }
         for description in descriptions {
             let database = self.open_database(description)?;
+            if !self.options.read_only {
+                database.start_expiring();
+            }
             self.databases.write().insert(database.name.clone(), database);
         }
         Ok(())

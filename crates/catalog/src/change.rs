@@ -36,6 +36,11 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// Whether it gives a table a TTL.
+    pub fn sets_ttl(&self) -> bool {
+        matches!(self, Self::CreateNormal { options, .. } | Self::CreateChild { options, .. } | Self::SetOptions { options, .. } if options.ttl > 0)
+    }
+
     fn write(&self, w: &mut Writer) {
         match self {
             Self::CreateSupertable { uid, name, created, altered, schema, options, indexes } => {

@@ -185,6 +185,11 @@ impl Children {
         self.set.options.get(&slot).cloned().unwrap_or_default()
     }
 
+    /// Children that have a TTL, with it in days.
+    pub(crate) fn with_ttl(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.set.options.iter().map(|(slot, options)| (*slot, options.ttl)).filter(|(_, ttl)| *ttl > 0)
+    }
+
     /// The slot of a child by name.
     pub fn slot_of(&self, name: &str) -> Option<u32> {
         self.namespace.child(name).filter(|(supertable, slot)| *supertable == self.supertable && self.set.live.contains(*slot)).map(|(_, slot)| slot)

@@ -38,6 +38,8 @@ pub struct Database {
     scheduler: Arc<Scheduler>,
     /// Whether a checkpoint is due already.
     checkpoint_due: AtomicBool,
+    /// Whether tables with a TTL are looked through later already.
+    expiry_due: AtomicBool,
     this: Weak<Self>,
 }
 
@@ -107,6 +109,7 @@ impl Database {
             gate: RwLock::new(()),
             scheduler,
             checkpoint_due: AtomicBool::new(false),
+            expiry_due: AtomicBool::new(false),
             this: this.clone(),
         })
     }
@@ -198,6 +201,23 @@ impl Database {
     /// Changes that the file written longest ago does not have.
     pub fn unwritten_changes(&self) -> usize {
         self.contents.changed.lock().iter().map(FxHashMap::len).max().unwrap_or(0)
+    }
+
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+        &self.scheduler
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Self> {
+        self.this.clone()
+    }
+
+    /// Whether nobody has started it yet.
+    pub(crate) fn start_expiry(&self) -> bool {
+        !self.expiry_due.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_expiry(&self) {
+        self.expiry_due.store(false, Ordering::Release);
     }
 
     pub(crate) fn now_milliseconds(&self) -> i64 {

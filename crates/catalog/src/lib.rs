@@ -10,6 +10,7 @@ mod changing;
 mod checkpoint;
 mod children;
 mod database;
+mod expiry;
 mod namespace;
 mod options;
 mod postings;

@@ -40,7 +40,7 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::AlterDatabase { name, options } => done(database_ddl::alter(context, name, options)),
         Statement::DropDatabase { name, if_exists } => done(database_ddl::drop_database(context, name, *if_exists)),
         Statement::FlushDatabase(name) => done(context.engine.catalog().database(name).and_then(|database| database.store().flush())),
-        Statement::TrimDatabase { name, .. } => done(context.engine.catalog().database(name).map(drop)),
+        Statement::TrimDatabase { name, .. } => done(context.engine.catalog().database(name).and_then(|database| database.drop_expired()).map(drop)),
         Statement::CompactDatabase { name, start, end } => compact(context, name, start.as_ref(), end.as_ref()),
         Statement::CreateTable(create) => done(table_ddl::create_table(context, create)),
         Statement::CreateChildTables(children) => done(table_ddl::create_children(context, children)),

@@ -32,7 +32,7 @@ pub struct EngineOptions {
     pub location: Location,
     /// Opens beside a writer, at its last checkpoint, and refuses to write.
     pub read_only: bool,
-    /// Bytes for memory tables, caches and queries; `None` takes 1 GiB.
+    /// Bytes for memory tables, caches and queries; `None` takes a quarter of the machine's.
     pub memory_limit: Option<u64>,
     /// Zone of new sessions.
     pub zone: Zone,
@@ -40,8 +40,13 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
 }
 
-/// Bytes of an engine that was given no limit.
-const DEFAULT_MEMORY: u64 = 1 << 30;
+/// A quarter of the machine's memory in bytes, at least 64 MiB.
+fn default_memory() -> u64 {
+    let machine = rustix::system::sysinfo();
+    #[expect(clippy::useless_conversion, reason = "a machine word")]
+    let total = u64::from(machine.totalram).saturating_mul(u64::from(machine.mem_unit));
+    (total / 4).max(64 << 20)
+}
 
 impl EngineOptions {
     /// A private engine in memory.
@@ -135,7 +140,7 @@ impl Engine {
             directory,
             in_memory,
             read_only: options.read_only,
-            memory_limit: options.memory_limit.unwrap_or(DEFAULT_MEMORY) / 2,
+            memory_limit: options.memory_limit.unwrap_or_else(default_memory) / 2,
         })?;
         Ok(Self {
             catalog,
