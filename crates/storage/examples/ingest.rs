@@ -31,6 +31,7 @@ fn batch(uid: u64, start: i64, rows: usize, state: &mut u64) -> Entry {
     Entry::Rows(ColumnBatch { uid, schema_version: 1, timestamps, key: None, columns: columns.collect() })
 }
 
+#[expect(clippy::unchecked_time_subtraction, reason = "the clock does not go back")]
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let directory = arguments.next().ok_or("which directory?")?;
@@ -70,7 +71,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let took = clock.elapsed() - begin;
     let rows = total.load(Ordering::Relaxed);
-    println!("{rows} rows in {took:.2?}: {:.2} M rows/s (making rows {:.2} s)", rows as f64 / took.as_secs_f64() / 1e6, generating.load(Ordering::Relaxed) as f64 / 1e9);
+    println!(
+        "{rows} rows in {took:.2?}: {:.2} M rows/s (making rows {:.2} s)",
+        rows as f64 / took.as_secs_f64() / 1e6,
+        generating.load(Ordering::Relaxed) as f64 / 1e9
+    );
     println!("{:?}", store.figures());
     let from = clock.elapsed();
     store.flush()?;

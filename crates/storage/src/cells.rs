@@ -72,9 +72,7 @@ pub(crate) fn cell_bytes(array: &dyn Array, rows: std::ops::Range<usize>) -> usi
     match Layout::of(array.data_type()) {
         Layout::Bits => rows.len().div_ceil(8),
         Layout::Fixed(width) => rows.len() * width,
-        Layout::Variable => {
-            variable_values(array).map_or(0, |(offsets, _)| (offsets[rows.end] - offsets[rows.start]) as usize + 4 * rows.len())
-        }
+        Layout::Variable => variable_values(array).map_or(0, |(offsets, _)| (offsets[rows.end] - offsets[rows.start]) as usize + 4 * rows.len()),
     }
 }
 

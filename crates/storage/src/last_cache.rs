@@ -25,13 +25,16 @@ pub(crate) struct LastCache {
 #[derive(Debug, Default)]
 struct Entry {
     serial: u64,
-    /// Time of the last row; `None` inside: there is no row.
-    row: Option<Option<i64>>,
+    /// Time of the last row, once known.
+    row: Known<i64>,
     /// Cells of the last row.
     cells: Vec<(ColumnId, Value)>,
     /// Last cells that are not NULL.
     last: Vec<(ColumnId, Option<(i64, Value)>)>,
 }
+
+/// What is known, if anything; `None` inside: there is none.
+pub(crate) type Known<T> = Option<Option<T>>;
 
 /// The last row in files: its time and the cells asked for; `None`: no row.
 pub(crate) type FileRow = Option<(i64, Vec<Value>)>;
@@ -52,7 +55,7 @@ impl LastCache {
     }
 
     /// The last row of a table's files with these cells; `None` if it is not known under `serial`.
-    pub(crate) fn row(&self, uid: Uid, serial: u64, columns: impl Iterator<Item = ColumnId>) -> Option<FileRow> {
+    pub(crate) fn row(&self, uid: Uid, serial: u64, columns: impl Iterator<Item = ColumnId>) -> Known<(i64, Vec<Value>)> {
         let part = self.part(uid);
         let entry = part.get(&uid).filter(|entry| entry.serial == serial)?;
         let Some(timestamp) = entry.row? else { return Some(None) };
@@ -61,7 +64,7 @@ impl LastCache {
     }
 
     /// The last cell of a column that is not NULL in a table's files; `None` if it is not known under `serial`.
-    pub(crate) fn last(&self, uid: Uid, serial: u64, column: ColumnId) -> Option<Option<(i64, Value)>> {
+    pub(crate) fn last(&self, uid: Uid, serial: u64, column: ColumnId) -> Known<(i64, Value)> {
         let part = self.part(uid);
         let entry = part.get(&uid).filter(|entry| entry.serial == serial)?;
         entry.last.iter().find(|(known, _)| *known == column).map(|(_, last)| last.clone())

@@ -5,8 +5,8 @@ mod block_cache;
 mod block_file;
 mod cells;
 mod clock;
-mod last_cache;
 mod compaction;
+mod last_cache;
 mod manifest;
 mod memtable;
 mod merge;
@@ -31,6 +31,6 @@ pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions}
 pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TimeRange, Uid, is_storable};
 pub use scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
 pub use scheduler::{Job, Scheduler};
-pub use source::{Source, SourceRef, Tombstone};
 pub use snapshot::{LastRow, Snapshot};
+pub use source::{Source, SourceRef, Tombstone};
 pub use store::Store;

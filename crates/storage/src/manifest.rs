@@ -15,7 +15,7 @@ use crate::source::Tombstone;
 use crate::vfs::{self, OpenMode, Vfs, VfsFile};
 use crate::wal::{check_file_header, file_header};
 
-const MAGIC: &[u8; 8] = b"EMBUDOMF";
+const MAGIC: [u8; 8] = *b"EMBUDOMF";
 const VERSION: u16 = 1;
 const HEADER: usize = 32;
 /// Length from which the manifest is rewritten once it is four times what it says.
@@ -179,7 +179,9 @@ impl Manifest {
     /// Makes an edit durable. After an error it may be there or not; [`settle`](Self::settle) decides that it is not.
     pub(crate) fn edit(&mut self, changes: &[Change]) -> Result<()> {
         let mut next = self.state.clone();
-        changes.iter().for_each(|change| next.apply(change));
+        for change in changes {
+            next.apply(change);
+        }
         let edit = edit_bytes(changes);
         let size = HEADER + self.state.files.len() * 40 + self.state.tombstones.len() * 24;
         self.settle()?;
@@ -243,7 +245,9 @@ fn edit_bytes(changes: &[Change]) -> Vec<u8> {
                 write_varint(&mut out, u64::from(entry.shard));
                 write_signed(&mut out, entry.range.start);
                 write_signed(&mut out, entry.range.end);
-                [entry.sequences.min, entry.sequences.max, entry.rows, entry.bytes].into_iter().for_each(|number| write_varint(&mut out, number));
+                for number in [entry.sequences.min, entry.sequences.max, entry.rows, entry.bytes] {
+                    write_varint(&mut out, number);
+                }
             }
             Change::RemoveFile(number) => {
                 out.push(3);

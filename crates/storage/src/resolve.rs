@@ -78,15 +78,18 @@ fn resolve_column(parts: &[ColumnBatch], id: ColumnId, order: &[(u32, u32)], gro
     let cells: Vec<Option<(u32, u32)>> = groups
         .iter()
         .map(|group| {
-            let newest = order[group.clone()].iter().rev().find(|(part, row)| {
-                holders[*part as usize].is_some_and(|column| column.present.as_ref().is_none_or(|present| present.value(*row as usize)))
-            });
+            let newest = order[group.clone()]
+                .iter()
+                .rev()
+                .find(|(part, row)| holders[*part as usize].is_some_and(|column| column.present.as_ref().is_none_or(|present| present.value(*row as usize))));
             newest.map(|&(part, row)| (places[part as usize], row))
         })
         .collect();
     let present = cells.iter().any(Option::is_none).then(|| {
         let mut bits = BooleanBufferBuilder::new(cells.len());
-        cells.iter().for_each(|cell| bits.append(cell.is_some()));
+        for cell in &cells {
+            bits.append(cell.is_some());
+        }
         bits.finish()
     });
     Ok(BatchColumn { id, array: gather(&arrays, cells.into_iter())?, present })
@@ -94,7 +97,7 @@ fn resolve_column(parts: &[ColumnBatch], id: ColumnId, order: &[(u32, u32)], gro
 
 /// An array of cells picked as (array, row); `None` gives NULL. `arrays` is not empty and of one type.
 pub(crate) fn gather(arrays: &[&ArrayRef], cells: impl ExactSizeIterator<Item = Option<(u32, u32)>>) -> Result<ArrayRef> {
-    let data: Vec<ArrayData> = arrays.iter().map(|array| array.to_data()).collect();
+    let data: Vec<ArrayData> = arrays.iter().map(Array::to_data).collect();
     let mut output = MutableArrayData::new(data.iter().collect(), true, cells.len());
     let mut run: Option<(u32, Range<u32>)> = None;
     let mut copy = |run: Option<(u32, Range<u32>)>, null: bool| {
@@ -145,6 +148,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::option_option, reason = "absent, NULL, value")]
     fn batch(rows: &[(i64, i32, Option<Option<i32>>)]) -> ColumnBatch {
         let values: Int32Array = rows.iter().map(|row| row.2.flatten()).collect();
         ColumnBatch {
@@ -152,7 +156,7 @@ mod tests {
             schema_version: 1,
             timestamps: rows.iter().map(|row| row.0).collect(),
             key: Some(Arc::new(rows.iter().map(|row| Some(row.1)).collect::<Int32Array>())),
-            columns: vec![BatchColumn { id: 3, array: Arc::new(values), present: Some(BooleanBuffer::from_iter(rows.iter().map(|row| row.2.is_some()))) }],
+            columns: vec![BatchColumn { id: 3, array: Arc::new(values), present: Some(rows.iter().map(|row| row.2.is_some()).collect::<BooleanBuffer>()) }],
         }
     }
 

@@ -96,7 +96,7 @@ pub struct ColumnBatch {
     pub schema_version: u32,
     /// Timestamps in ticks.
     pub timestamps: ScalarBuffer<i64>,
-    /// Second part of the row key, in tables that have one: Int32, UInt32, Int64, UInt64, Binary or Utf8, without NULL.
+    /// Second part of the row key, in tables that have one: `Int32`, `UInt32`, `Int64`, `UInt64`, `Binary` or `Utf8`, without NULL.
     pub key: Option<ArrayRef>,
     /// The other columns, each number once.
     pub columns: Vec<BatchColumn>,

@@ -146,7 +146,7 @@ impl Scheduler {
         taken.map_or(0, |free| free.min(wanted))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that starts threads")]
+    #[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
     fn start_worker(&self, state: &mut State) {
         if state.seed.is_some() {
             return;

@@ -68,13 +68,12 @@ impl Snapshot {
     pub fn last_row(&self, uid: Uid, key: Option<(ColumnId, DataType)>, columns: &[(ColumnId, DataType)]) -> Result<Option<LastRow>> {
         let serial = self.part(uid).serial;
         let ids = || columns.iter().map(|column| column.0);
-        let in_files = match self.cache.row(uid, serial, ids()) {
-            Some(known) => known,
-            None => {
-                let found = last_of(self.backwards(uid, key, columns, i64::MIN, Of::Files)?, columns)?;
-                self.cache.keep_row(uid, serial, &found, ids());
-                found
-            }
+        let in_files = if let Some(known) = self.cache.row(uid, serial, ids()) {
+            known
+        } else {
+            let found = last_of(self.backwards(uid, key, columns, i64::MIN, Of::Files)?, columns)?;
+            self.cache.keep_row(uid, serial, &found, ids());
+            found
         };
         let found = match in_files {
             None => last_of(self.backwards(uid, key, columns, i64::MIN, Of::Memory)?, columns)?,
@@ -91,13 +90,12 @@ impl Snapshot {
     /// The last cell of `column` that is not NULL, with its timestamp. From the last cache, unless memory holds something newer.
     pub fn last(&self, uid: Uid, key: Option<(ColumnId, DataType)>, column: (ColumnId, DataType)) -> Result<Option<(i64, Value)>> {
         let serial = self.part(uid).serial;
-        let in_files = match self.cache.last(uid, serial, column.0) {
-            Some(known) => known,
-            None => {
-                let found = last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Files)?, column)?;
-                self.cache.keep_last(uid, serial, column.0, found.clone());
-                found
-            }
+        let in_files = if let Some(known) = self.cache.last(uid, serial, column.0) {
+            known
+        } else {
+            let found = last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Files)?, column)?;
+            self.cache.keep_last(uid, serial, column.0, found.clone());
+            found
         };
         match in_files {
             None => last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Both)?, column),

@@ -1,11 +1,11 @@
 //! Statistics of a column's cells, and single cells as values.
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::Array;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use embudo_codec::PhysicalType;
 use embudo_types::arrow::arrow_type;

@@ -55,7 +55,7 @@ pub struct Store {
 
 /// Who numbers records.
 enum Numbering {
-    Log(Log),
+    Log(Box<Log>),
     /// Without a log: the next sequence.
     Memory(AtomicU64),
 }

@@ -87,7 +87,7 @@ impl GrowingColumn {
     }
 
     fn memory(&self) -> usize {
-        self.values.capacity() + self.bytes.as_ref().map_or(0, |bytes| bytes.capacity()) + self.states.get().map_or(0, |states| states.capacity())
+        self.values.capacity() + self.bytes.as_deref().map_or(0, AppendBytes::capacity) + self.states.get().map_or(0, |states| states.capacity())
     }
 }
 
@@ -126,7 +126,7 @@ impl ActiveWriter {
         if batch.schema_version != self.chunk.schema_version || sequence - self.chunk.base > u64::from(u32::MAX) {
             return 0;
         }
-        if batch.key.as_ref().map(|key| key.data_type()) != self.chunk.key.as_ref().map(|key| &key.data_type) {
+        if batch.key.as_ref().map(Array::data_type) != self.chunk.key.as_ref().map(|key| &key.data_type) {
             return 0;
         }
         let mut room = rows.len().min(self.chunk.capacity - self.rows);
@@ -324,28 +324,28 @@ impl ActiveChunk {
 
     /// The first `rows` composite keys.
     pub(super) fn keys(&self, rows: usize) -> Result<Option<ArrayRef>> {
-        self.key.as_ref().map(|key| Ok(self.column(key, rows)?.array)).transpose()
+        self.key.as_ref().map(|key| Ok(Self::column(key, rows)?.array)).transpose()
     }
 
     /// The first `rows` cells of a column; `None` if the chunk does not hold it.
     pub(super) fn load(&self, id: ColumnId, rows: usize) -> Result<Option<BatchColumn>> {
-        self.columns.iter().find(|column| column.id == id).map(|column| self.column(column, rows)).transpose()
+        self.columns.iter().find(|column| column.id == id).map(|column| Self::column(column, rows)).transpose()
     }
 
     /// All visible rows of a range as a batch.
     pub(super) fn batch(&self, uid: u64, rows: Range<usize>) -> Result<ColumnBatch> {
-        let columns = self.columns.iter().map(|column| self.column(column, rows.end)).collect::<Result<Vec<_>>>()?;
+        let columns = self.columns.iter().map(|column| Self::column(column, rows.end)).collect::<Result<Vec<_>>>()?;
         let whole = ColumnBatch { uid, schema_version: self.schema_version, timestamps: self.timestamps(rows.end), key: self.keys(rows.end)?, columns };
         Ok(crate::resolve::slice(&whole, rows))
     }
 
-    fn column(&self, column: &GrowingColumn, rows: usize) -> Result<BatchColumn> {
+    fn column(column: &GrowingColumn, rows: usize) -> Result<BatchColumn> {
         let (nulls, present) = match column.states.get() {
             None => (None, None),
             Some(states) => {
                 // SAFETY: states of these rows were written before the run that covers them was published.
                 let states = unsafe { states.view(rows) };
-                let any = |state| states.iter().any(|cell| *cell == state);
+                let any = |state| states.as_slice().contains(&state);
                 let valid = any(NULL) || any(ABSENT);
                 (
                     valid.then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| states[row] == VALUE))),

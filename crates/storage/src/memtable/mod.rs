@@ -40,7 +40,7 @@ const PARTITIONS: usize = 64;
 
 /// Unflushed rows of one shard.
 pub(crate) struct MemoryTable {
-    partitions: Box<[RwLock<FxHashMap<Uid, Arc<Child>>>]>,
+    partitions: Box<[Partition]>,
     arena: ChunkList<ArenaChunk>,
     arena_writers: Mutex<Vec<ArenaWriter>>,
     tombstones: RwLock<FxHashMap<Uid, Vec<Tombstone>>>,
@@ -50,6 +50,9 @@ pub(crate) struct MemoryTable {
     first: AtomicU64,
     last: AtomicU64,
 }
+
+/// A part of the table map.
+type Partition = RwLock<FxHashMap<Uid, Arc<Child>>>;
 
 /// One table's rows.
 struct Child {
@@ -132,7 +135,7 @@ impl MemoryTable {
         (max > 0).then_some(SequenceRange { min, max })
     }
 
-    fn partition(&self, uid: Uid) -> &RwLock<FxHashMap<Uid, Arc<Child>>> {
+    fn partition(&self, uid: Uid) -> &Partition {
         let mut hasher = FxBuildHasher.build_hasher();
         hasher.write_u64(uid);
         // Not the bits that the map itself takes.
@@ -253,7 +256,7 @@ impl MemoryTable {
 
     /// An arena chunk that takes the first rows, and how many.
     fn arena_writer(&self, writers: &mut Vec<ArenaWriter>, batch: &ColumnBatch, rows: &Range<usize>, sequence: Sequence) -> (usize, usize) {
-        let key = batch.key.as_ref().map(|key| key.data_type());
+        let key = batch.key.as_ref().map(Array::data_type);
         let same = |writer: &ArenaWriter| {
             writer.key.as_ref() == key
                 && writer.rows.chunk().schema_version() == batch.schema_version
@@ -275,16 +278,13 @@ impl MemoryTable {
         let place = self.arena.push(ArenaChunk { chunk: active.chunk().clone(), links });
         let writer = ArenaWriter { place, key: key.cloned(), layout, rows: active, links: links_writer };
         let room = writer.rows.room(batch, rows, sequence).max(1);
-        match found {
-            Some(at) => {
-                writers[at] = writer;
-                (at, room)
-            }
-            None => {
-                writers.push(writer);
-                (writers.len() - 1, room)
-            }
+        let at = found.unwrap_or(writers.len());
+        if found.is_some() {
+            writers[at] = writer;
+        } else {
+            writers.push(writer);
         }
+        (at, room)
     }
 
     fn append_chunks(

@@ -25,8 +25,7 @@ impl Store {
                 break;
             }
             let weight = |shard: &ShardVersion| shard.memory().map(|memory| memory.bytes()).sum::<u64>();
-            let Some((largest, _)) = version.shards.iter().map(weight).enumerate().max_by_key(|(_, weight)| *weight).filter(|(_, weight)| *weight > 0)
-            else {
+            let Some((largest, _)) = version.shards.iter().map(weight).enumerate().max_by_key(|(_, weight)| *weight).filter(|(_, weight)| *weight > 0) else {
                 break;
             };
             self.flush_shard(largest)?;
@@ -104,7 +103,9 @@ impl Store {
             part.serial += 1;
             if !kept.is_empty() {
                 let tombstones = Arc::make_mut(&mut version.tombstones);
-                kept.into_iter().for_each(|tombstone| tombstones.entry(tombstone.uid).or_default().push(tombstone));
+                for tombstone in kept {
+                    tombstones.entry(tombstone.uid).or_default().push(tombstone);
+                }
             }
         });
         Ok(())
@@ -210,7 +211,7 @@ fn write_tables(memory: &MemoryTable, writers: &mut SliceWriters<'_>) -> Result<
         for (batch, sequences) in memory.batches(uid, &tombstones)? {
             cut_deleted(batch, sequences, &tombstones, &mut parts);
         }
-        for (batch, sequences) in disjoint(parts)? {
+        for (batch, sequences) in disjoint(&parts)? {
             writers.write(&batch, sequences)?;
         }
     }
@@ -240,7 +241,7 @@ fn cut_deleted(batch: ColumnBatch, sequences: SequenceRange, tombstones: &[Tombs
 }
 
 /// The same rows in key order: parts whose times overlap become one. `parts` are oldest first.
-fn disjoint(parts: Vec<(ColumnBatch, SequenceRange)>) -> Result<Vec<(ColumnBatch, SequenceRange)>> {
+fn disjoint(parts: &[(ColumnBatch, SequenceRange)]) -> Result<Vec<(ColumnBatch, SequenceRange)>> {
     let range = |batch: &ColumnBatch| TimeRange::new(batch.timestamps[0], batch.timestamps[batch.rows() - 1]);
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|at| range(&parts[*at].0).start);
@@ -255,7 +256,8 @@ fn disjoint(parts: Vec<(ColumnBatch, SequenceRange)>) -> Result<Vec<(ColumnBatch
         }
         let cluster = &mut order[at..next];
         cluster.sort_unstable();
-        let sequences = cluster.iter().map(|member| parts[*member].1).reduce(|left, right| SequenceRange { min: left.min.min(right.min), max: left.max.max(right.max) });
+        let sequences =
+            cluster.iter().map(|member| parts[*member].1).reduce(|left, right| SequenceRange { min: left.min.min(right.min), max: left.max.max(right.max) });
         let batches: Vec<ColumnBatch> = cluster.iter().map(|member| parts[*member].0.clone()).collect();
         if let (Some(sequences), false) = (sequences, batches.is_empty()) {
             output.push((if batches.len() == 1 { batches[0].clone() } else { resolve(&batches)? }, sequences));

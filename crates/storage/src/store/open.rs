@@ -64,7 +64,7 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
     let replayed = if options.log.level == LogLevel::None {
         Replay::default()
     } else {
-        let mut take = |sequence, entries: Vec<Entry>| take_record(&version, &state, sequence, entries, meta, &mut waiting);
+        let mut take = |sequence, entries: Vec<Entry>| take_record(&version, &state, sequence, &entries, meta, &mut waiting);
         replay(&*options.vfs, &log_directory, options.read_only, &mut take)?
     };
     recovery.damages.extend(replayed.damages.iter().cloned());
@@ -77,7 +77,7 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
     let numbering = if options.log.level == LogLevel::None {
         Numbering::Memory(AtomicU64::new(recovery.sequence + 1))
     } else {
-        Numbering::Log(Log::new(options.vfs.clone(), options.clock.clone(), log_directory, options.log, recovery.sequence, replayed.segments))
+        Numbering::Log(Box::new(Log::new(options.vfs.clone(), options.clock.clone(), log_directory, options.log, recovery.sequence, replayed.segments)))
     };
     let store = Arc::new(Store {
         this: OnceLock::new(),
@@ -103,9 +103,7 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
 
 /// Makes the directories and takes the lock.
 fn prepare_directory(options: &StoreOptions) -> Result<Box<dyn VfsLock>> {
-    let make = |path: &Path| {
-        options.vfs.create_directories(path).map_err(|error| Error::io(format!("make directory {}", path.display()), error))
-    };
+    let make = |path: &Path| options.vfs.create_directories(path).map_err(|error| Error::io(format!("make directory {}", path.display()), error));
     make(&options.directory.join("log"))?;
     make(&options.directory.join("blocks"))?;
     options.vfs.sync_directory(&options.directory).map_err(|error| Error::io(format!("sync {}", options.directory.display()), error))?;
@@ -142,11 +140,11 @@ fn take_record(
     version: &Version,
     state: &ManifestState,
     sequence: Sequence,
-    entries: Vec<Entry>,
+    entries: &[Entry],
     meta: &mut dyn FnMut(Sequence, &[u8]) -> Result<()>,
     waiting: &mut VecDeque<Sequence>,
 ) -> Result<()> {
-    for entry in &entries {
+    for entry in entries {
         match (entry, entry_uid(entry)) {
             (Entry::Meta(bytes), _) if sequence > state.meta => {
                 meta(sequence, bytes)?;

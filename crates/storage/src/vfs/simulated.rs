@@ -290,7 +290,9 @@ impl Vfs for SimulatedVfs {
         let mut disk = lock(&self.disk);
         disk.call()?;
         let inside: Vec<PathBuf> = disk.names.keys().filter(|name| name.starts_with(path)).cloned().collect();
-        inside.into_iter().for_each(|name| disk.change_name(NameChange::Remove(name)));
+        for name in inside {
+            disk.change_name(NameChange::Remove(name));
+        }
         Ok(())
     }
 
@@ -299,7 +301,9 @@ impl Vfs for SimulatedVfs {
         disk.call()?;
         let changes = std::mem::take(&mut disk.name_changes);
         let (done, rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.directory() == Some(path));
-        done.iter().for_each(|change| change.apply(&mut disk.durable_names));
+        for change in &done {
+            change.apply(&mut disk.durable_names);
+        }
         disk.name_changes = rest;
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(crate) use record::Record;
 
 /// Bytes before a segment's first record.
 const SEGMENT_HEADER: usize = 32;
-const MAGIC: &[u8; 8] = b"EMBUDOWL";
+const MAGIC: [u8; 8] = *b"EMBUDOWL";
 const VERSION: u16 = 1;
 
 /// A segment that is not written any more.
@@ -338,9 +338,9 @@ fn segment_header(now: i64) -> [u8; SEGMENT_HEADER] {
 }
 
 /// The header that segments and manifests share.
-pub(crate) fn file_header(magic: &[u8; 8], version: u16, now: i64) -> [u8; SEGMENT_HEADER] {
+pub(crate) fn file_header(magic: [u8; 8], version: u16, now: i64) -> [u8; SEGMENT_HEADER] {
     let mut header = [0; SEGMENT_HEADER];
-    header[..8].copy_from_slice(magic);
+    header[..8].copy_from_slice(&magic);
     header[8..10].copy_from_slice(&version.to_le_bytes());
     header[16..24].copy_from_slice(&now.to_le_bytes());
     let sum = checksum(&header[..28]);
@@ -349,7 +349,7 @@ pub(crate) fn file_header(magic: &[u8; 8], version: u16, now: i64) -> [u8; SEGME
 }
 
 /// Checks a header made by [`file_header`]: what is wrong with it, if anything.
-pub(crate) fn check_file_header(bytes: &[u8], magic: &[u8; 8], version: u16) -> std::result::Result<(), String> {
+pub(crate) fn check_file_header(bytes: &[u8], magic: [u8; 8], version: u16) -> std::result::Result<(), String> {
     let Some(header) = bytes.first_chunk::<SEGMENT_HEADER>() else { return Err("shorter than its header".into()) };
     if header[..8] != magic[..] {
         return Err("not the magic bytes of its kind".into());

@@ -15,6 +15,8 @@ type Cell = Option<Option<i64>>;
 type Rows = BTreeMap<(i64, i32), [Cell; 2]>;
 /// Tables by number: the first two by time alone, the others with a composite key.
 type Model = BTreeMap<Uid, Rows>;
+/// What a scan gives: absent and NULL look the same.
+type Contents = BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i64>; 2]>>;
 
 struct Random(u64);
 
@@ -47,7 +49,7 @@ fn random_entry(random: &mut Random, model: &mut Model) -> Entry {
         return Entry::Delete { uid, start, end };
     }
     let rows = if random.below(12) == 0 { 600 } else { 1 + random.below(30) };
-    let (base, step) = (random.below(3000) as i64, if random.below(3) == 0 { 0 } else { 1 });
+    let (base, step) = (random.below(3000) as i64, i64::from(random.below(3) > 0));
     let mut cells = Vec::new();
     for row in 0..rows as i64 {
         let timestamp = if step == 0 { random.below(3000) as i64 } else { base + row };
@@ -74,7 +76,7 @@ fn random_entry(random: &mut Random, model: &mut Model) -> Entry {
 }
 
 fn record(random: &mut Random, model: &mut Model) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = (0..1 + random.below(3)).map(|_| random_entry(random, model)).collect();
+    let mut entries: Vec<Entry> = (0..=random.below(3)).map(|_| random_entry(random, model)).collect();
     // A deletion hides rows of earlier records only, so a record has one kind of entries a table.
     let mut seen = Vec::new();
     entries.retain(|entry| {
@@ -87,7 +89,7 @@ fn record(random: &mut Random, model: &mut Model) -> Vec<Entry> {
 }
 
 /// Rows of every table as the store gives them; absent and NULL look the same here.
-fn contents(snapshot: &Snapshot) -> BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i64>; 2]>> {
+fn contents(snapshot: &Snapshot) -> Contents {
     let mut all = BTreeMap::new();
     for uid in 1..=TABLES {
         let columns = vec![(5, DataType::BigInt), (6, DataType::BigInt), (4, DataType::Int)];
@@ -130,7 +132,7 @@ fn check_last(snapshot: &Snapshot) {
     }
 }
 
-fn expected(model: &Model) -> BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i64>; 2]>> {
+fn expected(model: &Model) -> Contents {
     let flat = |rows: &Rows| rows.iter().map(|(key, cells)| (*key, cells.map(Option::flatten))).collect();
     model.iter().filter(|(_, rows)| !rows.is_empty()).map(|(uid, rows)| (*uid, flat(rows))).collect()
 }
@@ -367,7 +369,10 @@ fn failing_disks_refuse_and_recover() {
                     let (found, wanted) = (found.get(&uid).cloned().unwrap_or_default(), wanted.get(&uid).cloned().unwrap_or_default());
                     let differs: Vec<_> = found.iter().filter(|(key, row)| wanted.get(key) != Some(row)).take(3).collect();
                     let missing: Vec<_> = wanted.iter().filter(|(key, _)| !found.contains_key(key)).take(3).collect();
-                    assert!(differs.is_empty() && missing.is_empty(), "SEED={seed} {kind:?} call {after} after power loss: table {uid} has {differs:?} and misses {missing:?}; {recovery:?}");
+                    assert!(
+                        differs.is_empty() && missing.is_empty(),
+                        "SEED={seed} {kind:?} call {after} after power loss: table {uid} has {differs:?} and misses {missing:?}; {recovery:?}"
+                    );
                 }
             }
         }
