@@ -82,7 +82,8 @@ fn loggable(statement: &str) -> &str {
     if statement.len() < SHOWN && statement.split_whitespace().any(|word| word.eq_ignore_ascii_case("pass")) {
         return "a statement with a password";
     }
-    &statement[..statement.floor_char_boundary(SHOWN)]
+    let end = (0..=SHOWN.min(statement.len())).rev().find(|&at| statement.is_char_boundary(at));
+    &statement[..end.unwrap_or(0)]
 }
 
 /// One statement of one client.
