@@ -10,7 +10,7 @@ use embudo_storage::{Clock, Entry, LogLevel, LogOptions, Scheduler, Store, Store
 use embudo_types::{Error, Result, code};
 use parking_lot::{Mutex, RwLock};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Loaded};
 use crate::database::{Contents, DatabaseParts};
 use crate::system_change::{SystemChange, decode, encode};
 use crate::user::{PasswordCheck, ROOT, Verified};
@@ -145,11 +145,25 @@ impl Catalog {
             let (checkpoint, loaded) = Checkpoint::load(self.options.vfs.clone(), &directory, self.options.read_only, &contents)?;
             (Some(checkpoint).filter(|_| !self.options.read_only), loaded)
         } else {
-            (None, 0)
+            (None, Loaded::default())
         };
+        let mut older_is_known = true;
         let (store, recovery) = Store::open(store_options(&self.options, &directory, &description.options), &mut |sequence, bytes| {
-            if sequence <= loaded { Ok(()) } else { contents.apply(sequence, &crate::change::decode(bytes)?, false) }
+            let changes = crate::change::decode(bytes)?;
+            if sequence > loaded.sequence {
+                return contents.apply(sequence, &changes, false);
+            }
+            if let Some((side, older)) = loaded.older
+                && sequence > older
+            {
+                older_is_known &= contents.note_passed(side, &changes);
+            }
+            Ok(())
         })?;
+        if let (Some(checkpoint), Some((side, _)), false) = (&checkpoint, loaded.older, older_is_known) {
+            checkpoint.forget(side);
+            contents.mark_all_changed(side);
+        }
         for damage in &recovery.damages {
             tracing::warn!(database = %description.name, file = %damage.file.display(), offset = damage.offset, what = %damage.what, "damage was passed over");
         }

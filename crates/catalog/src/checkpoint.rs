@@ -10,7 +10,7 @@ use embudo_types::{Error, Result};
 use parking_lot::{Mutex, MutexGuard};
 use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
-use crate::change::{decode, encode};
+use crate::change::{Change, decode, encode};
 use crate::database::{Changed, Contents};
 
 /// Tables by uid: the record that makes each.
@@ -44,34 +44,41 @@ pub(crate) struct CheckpointWriter<'a> {
     side: usize,
 }
 
+/// What a database's files gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loaded {
+    /// What the newer file stands for, 0 for none: later records are to be applied.
+    pub sequence: Sequence,
+    /// The older file, where it is whole: records above its sequence and up to [`sequence`](Self::sequence) tell what it lacks.
+    pub older: Option<(usize, Sequence)>,
+}
+
 impl Checkpoint {
-    /// Fills `contents` from the newer whole file and gives the sequence that it stands for, 0 where there is none.
-    pub fn load(vfs: Arc<dyn Vfs>, directory: &Path, read_only: bool, contents: &Contents) -> Result<(Self, Sequence)> {
-        let mut read = Vec::new();
+    /// Fills `contents` from the newer file, or from the older where that is damaged.
+    pub fn load(vfs: Arc<dyn Vfs>, directory: &Path, read_only: bool, contents: &Contents) -> Result<(Self, Loaded)> {
+        let mut sides = [Side { sequence: 0, anew: true }; 2];
+        let mut loaded = Loaded::default();
+        let mut found: Vec<(Sequence, usize)> = Vec::new();
         for (side, name) in FILES.iter().enumerate() {
             let path = directory.join(name);
-            if !vfs.exists(&path).unwrap_or(false) {
-                continue;
-            }
-            match read_file(&*vfs, &path, read_only) {
-                Ok((sequence, records)) => read.push((sequence, side, records)),
-                Err(error) => tracing::warn!(file = %path.display(), %error, "a catalogue file is damaged; the log stands in for it"),
+            if vfs.exists(&path).unwrap_or(false) {
+                found.extend(whole(&path, open_file(&*vfs, &path, read_only).and_then(|file| read_sequence(&file, &path))).map(|sequence| (sequence, side)));
             }
         }
-        read.sort_by_key(|(sequence, ..)| *sequence);
-        let mut sides = [Side { sequence: 0, anew: true }; 2];
-        let mut loaded = 0;
-        if let Some((sequence, side, records)) = read.pop() {
-            for record in &records {
-                contents.apply(sequence, &decode(record)?, true)?;
-            }
+        found.sort_unstable();
+        while let Some((sequence, side)) = found.pop() {
+            let path = directory.join(FILES[side]);
+            let records = open_file(&*vfs, &path, read_only).and_then(|file| read_records(&file, &path));
+            let Some(records) = whole(&path, records) else { continue };
+            records.iter().try_for_each(|change| contents.apply(sequence, std::slice::from_ref(change), true))?;
             sides[side] = Side { sequence, anew: false };
-            // What the log does not need to keep is only what both have; the older file is written anew at the next turn.
-            if let Some((older, ..)) = read.pop() {
-                sides[1 - side].sequence = older;
+            loaded.sequence = sequence;
+            loaded.older = found.pop().map(|(older, side)| (side, older));
+            match loaded.older {
+                Some((side, sequence)) => sides[side] = Side { sequence, anew: false },
+                None => contents.mark_all_changed(1 - side),
             }
-            contents.mark_all_changed(1 - side);
-            loaded = sequence;
+            break;
         }
         Ok((Self { vfs, directory: directory.into(), sides: Mutex::new(sides) }, loaded))
     }
@@ -82,12 +89,27 @@ impl Checkpoint {
         let side = usize::from(sides[1].sequence < sides[0].sequence);
         CheckpointWriter { checkpoint: self, sides, side }
     }
+
+    /// What a file holds is not known any more: it is made anew at its next turn.
+    pub fn forget(&self, side: usize) {
+        self.sides.lock()[side].anew = true;
+    }
+}
+
+/// What was read of a file, or a word in the log that it was not.
+fn whole<T>(path: &Path, read: Result<T>) -> Option<T> {
+    read.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "a catalogue file is damaged; the other one and the log stand in for it")).ok()
 }
 
 impl CheckpointWriter<'_> {
     /// Which file's turn it is.
     pub fn side(&self) -> usize {
         self.side
+    }
+
+    /// What the newer file stands for.
+    pub fn newest(&self) -> Sequence {
+        self.sides[0].sequence.max(self.sides[1].sequence)
     }
 
     /// Writes changed tables durably; gives the sequence up to which both files hold everything.
@@ -124,31 +146,45 @@ fn write_file(file: Arc<dyn VfsFile>, changes: &[Changed], sequence: Sequence) -
     Ok(())
 }
 
-/// Sequence and records of a file, in order of uid: a supertable comes before its children.
-fn read_file(vfs: &dyn Vfs, path: &Path, read_only: bool) -> Result<(Sequence, Vec<Vec<u8>>)> {
-    let read = || -> std::result::Result<(Sequence, Vec<Vec<u8>>), redb::Error> {
+fn open_file(vfs: &dyn Vfs, path: &Path, read_only: bool) -> Result<redb::Database> {
+    let open = || -> std::result::Result<redb::Database, redb::Error> {
         let mut builder = redb::Builder::new();
         builder.set_cache_size(CACHE);
-        let database = if read_only {
+        if read_only {
             let copy = redb::backends::InMemoryBackend::new();
             let bytes = embudo_storage::vfs::read(vfs, path)?;
             copy.set_len(bytes.len() as u64)?;
             copy.write(0, &bytes)?;
-            builder.create_with_backend(copy)?
+            Ok(builder.create_with_backend(copy)?)
         } else {
-            builder.create_with_backend(Backend(vfs.open(path, OpenMode::Write)?))?
-        };
-        let transaction = database.begin_read()?;
-        let sequence = transaction.open_table(SEQUENCE)?.get(0)?.map_or(0, |sequence| sequence.value());
-        let mut records = Vec::new();
-        for entry in transaction.open_table(TABLES)?.iter()? {
-            records.push(entry?.1.value().to_vec());
+            Ok(builder.create_with_backend(Backend(vfs.open(path, OpenMode::Write)?))?)
         }
-        Ok((sequence, records))
     };
-    let (sequence, records) = read().map_err(|error| failed(path, error))?;
-    records.iter().try_for_each(|record| decode(record).map(drop))?;
-    Ok((sequence, records))
+    open().map_err(|error| failed(path, error))
+}
+
+fn read_sequence(database: &redb::Database, path: &Path) -> Result<Sequence> {
+    let read = || -> std::result::Result<Sequence, redb::Error> {
+        let sequence = database.begin_read()?.open_table(SEQUENCE)?.get(0)?;
+        Ok(sequence.map_or(0, |sequence| sequence.value()))
+    };
+    read().map_err(|error| failed(path, error))
+}
+
+/// Records of a file, in order of uid: a supertable comes before its children.
+fn read_records(database: &redb::Database, path: &Path) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    let mut read = || -> std::result::Result<Result<()>, redb::Error> {
+        for entry in database.begin_read()?.open_table(TABLES)?.iter()? {
+            match decode(entry?.1.value()) {
+                Ok(mut record) => changes.append(&mut record),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(()))
+    };
+    read().map_err(|error| failed(path, error))??;
+    Ok(changes)
 }
 
 fn failed(path: &Path, error: redb::Error) -> Error {

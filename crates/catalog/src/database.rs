@@ -185,6 +185,9 @@ impl Database {
     pub fn write_checkpoint(&self) -> Result<()> {
         let Some(checkpoint) = &self.checkpoint else { return Ok(()) };
         let mut writer = checkpoint.begin();
+        if self.contents.applied() <= writer.newest() {
+            return Ok(());
+        }
         let (changes, sequence) = {
             let _tables_stay = self.gate.read();
             self.contents.take_changes(writer.side())
@@ -192,7 +195,9 @@ impl Database {
         match writer.write(&changes, sequence) {
             Ok(safe) => self.store.set_meta_checkpoint(safe),
             Err(error) => {
+                // What the file holds now is not known.
                 self.contents.give_back(writer.side(), &changes);
+                self.contents.mark_all_changed(writer.side());
                 Err(error)
             }
         }
@@ -283,6 +288,29 @@ impl Contents {
         }
         self.applied.fetch_max(sequence, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Notes what a record says that the newer file has and this older one has not; `false` where that cannot be told, since a table
+    /// was dropped.
+    pub fn note_passed(&self, side: usize, changes: &[Change]) -> bool {
+        let mut changed = self.changed.lock();
+        for change in changes {
+            let (uid, name) = match change {
+                Change::CreateSupertable { uid, name, .. } | Change::CreateNormal { uid, name, .. } | Change::CreateChild { uid, name, .. } => {
+                    (Some(*uid), name)
+                }
+                Change::SetTag { name, .. } | Change::SetOptions { name, .. } | Change::SetIndexes { name, .. } => {
+                    (self.table(name).map(|table| table.uid()), name)
+                }
+                // Dropped tables have no uid here any more, and other tags change every child.
+                Change::DropTable { .. } | Change::SetSchema { .. } => return false,
+                Change::NextUid { .. } => continue,
+            };
+            if let Some(uid) = uid {
+                changed[side].insert(uid, name.clone());
+            }
+        }
+        true
     }
 
     /// Gives the tables that changed.
