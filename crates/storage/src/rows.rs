@@ -161,7 +161,7 @@ pub fn is_storable(data_type: &ArrowType) -> bool {
 pub enum Entry {
     /// Rows to add; rows whose key exists replace it cell by cell, absent cells keep what was there.
     Rows(ColumnBatch),
-    /// Rows of a table in the closed time range go.
+    /// Rows of a table in the closed time range go: those of earlier records, not of this one.
     Delete {
         /// The table.
         uid: Uid,

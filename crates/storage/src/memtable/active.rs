@@ -10,7 +10,7 @@ use arrow_array::types::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, cast::AsArray, make_array};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use arrow_data::ArrayDataBuilder;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use embudo_types::{Error, Result};
@@ -294,26 +294,52 @@ impl ActiveChunk {
         columns + self.runs.capacity() + self.timestamps.capacity() + size_of::<Self>()
     }
 
-    /// Published runs: (sequence - base, row end) alternating.
-    fn runs(&self) -> ScalarBuffer<u32> {
-        let count = self.run_count.load(Ordering::Acquire);
-        // SAFETY: the acquired count covers these runs, written before it was published.
-        ScalarBuffer::from(unsafe { self.runs.view(count * 8) })
+    /// A published run: (sequence - base, row end).
+    fn run(&self, at: usize) -> (u32, u32) {
+        // SAFETY: callers ask for runs below an acquired count, written before it was published.
+        let bytes = unsafe { self.runs.slice((at + 1) * 8) };
+        let word = |from: usize| bytes[from..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
+        (word(at * 8), word(at * 8 + 4))
     }
 
     /// Rows of records up to `visible`.
     pub(super) fn visible_rows(&self, visible: Sequence) -> usize {
-        let runs = self.runs();
-        let count = partition_point(runs.len() / 2, |run| self.base + u64::from(runs[2 * run]) <= visible);
-        if count == 0 { 0 } else { runs[2 * count - 1] as usize }
+        let runs = self.run_count.load(Ordering::Acquire);
+        let count = partition_point(runs, |run| self.base + u64::from(self.run(run).0) <= visible);
+        if count == 0 { 0 } else { self.run(count - 1).1 as usize }
     }
 
     /// Sequence of a published row.
     pub(super) fn sequence_of(&self, row: usize) -> Sequence {
-        let runs = self.runs();
-        let run = partition_point(runs.len() / 2, |run| runs[2 * run + 1] as usize <= row);
+        let runs = self.run_count.load(Ordering::Acquire);
+        let run = partition_point(runs, |run| self.run(run).1 as usize <= row);
         // A row beyond what is published belongs to a record that is not visible to anybody.
-        runs.get(2 * run).map_or(Sequence::MAX, |delta| self.base + u64::from(*delta))
+        if run == runs { Sequence::MAX } else { self.base + u64::from(self.run(run).0) }
+    }
+
+    /// Whether rows of both can stand in one batch without absent cells.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let same = |left: &GrowingColumn, right: &GrowingColumn| left.id == right.id && left.data_type == right.data_type;
+        std::ptr::eq(self, other)
+            || (self.schema_version == other.schema_version
+                && self.columns.len() == other.columns.len()
+                && self.columns.iter().zip(&other.columns).all(|(left, right)| same(left, right))
+                && self.key.as_ref().zip(other.key.as_ref()).is_none_or(|(left, right)| same(left, right))
+                && self.key.is_some() == other.key.is_some())
+    }
+
+    /// Published rows of chunks that are alike, copied into a batch; at least one.
+    pub(super) fn gather(uid: u64, rows: &[(&Self, usize)]) -> Result<ColumnBatch> {
+        let first = rows[0].0;
+        let timestamps = rows.iter().map(|(chunk, row)| cell_of::<8>(&chunk.timestamps, *row).map_or(0, i64::from_ne_bytes)).collect();
+        let columns = (0..first.columns.len()).map(|at| {
+            let cells: Vec<(&GrowingColumn, usize)> = rows.iter().map(|(chunk, row)| (&chunk.columns[at], *row)).collect();
+            gather_column(&first.columns[at], &cells)
+        });
+        let columns = columns.collect::<Result<_>>()?;
+        let keys: Vec<(&GrowingColumn, usize)> = rows.iter().filter_map(|(chunk, row)| Some((chunk.key.as_ref()?, *row))).collect();
+        let key = first.key.as_ref().map(|key| Ok::<_, Error>(gather_column(key, &keys)?.array)).transpose()?;
+        Ok(ColumnBatch { uid, schema_version: first.schema_version, timestamps, key, columns })
     }
 
     /// The first `rows` timestamps (rows of a visible run).
@@ -369,13 +395,67 @@ impl ActiveChunk {
                     Some(bytes) => unsafe { bytes.view(end) },
                     None => Buffer::from(Vec::<u8>::new()),
                 };
-                let data = ArrayDataBuilder::new(column.data_type.clone()).len(rows).nulls(nulls).add_buffer(offsets).add_buffer(bytes);
-                // SAFETY: offsets ascend and end inside the bytes; cells were copied whole from arrays of the same type, so text stays UTF-8.
-                make_array(unsafe { data.build_unchecked() })
+                variable_array(&column.data_type, rows, offsets, bytes, nulls)
             }
         };
         Ok(BatchColumn { id: column.id, array, present })
     }
+}
+
+/// A fixed-width cell of a published row.
+fn cell_of<const WIDTH: usize>(values: &AppendBytes, row: usize) -> Option<[u8; WIDTH]> {
+    // SAFETY: the caller's row is published.
+    let bytes = unsafe { values.slice((row + 1) * WIDTH) };
+    bytes.get(row * WIDTH..)?.first_chunk().copied()
+}
+
+/// Cells of published rows, copied; the columns are of one type.
+fn gather_column(first: &GrowingColumn, cells: &[(&GrowingColumn, usize)]) -> Result<BatchColumn> {
+    let rows = cells.len();
+    let state = |(column, row): &(&GrowingColumn, usize)| column.states.get().and_then(|states| cell_of::<1>(states, *row)).map_or(VALUE, |[state]| state);
+    let (mut nulls, mut present) = (None, None);
+    if cells.iter().any(|(column, _)| column.states.get().is_some()) {
+        let states: Vec<u8> = cells.iter().map(state).collect();
+        nulls = states.iter().any(|state| *state != VALUE).then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| states[row] == VALUE)));
+        present = states.contains(&ABSENT).then(|| BooleanBuffer::collect_bool(rows, |row| states[row] != ABSENT));
+    }
+    let array: ArrayRef = match Layout::of(&first.data_type) {
+        Layout::Bits => {
+            let set = |row: usize| cell_of::<1>(&cells[row].0.values, cells[row].1) == Some([1]);
+            Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(rows, set), nulls))
+        }
+        Layout::Fixed(width) => {
+            let mut values = MutableBuffer::with_capacity(rows * width);
+            for (column, row) in cells {
+                // SAFETY: the rows are published.
+                let bytes = unsafe { column.values.slice((row + 1) * width) };
+                values.extend_from_slice(&bytes[row * width..]);
+            }
+            fixed_array(&first.data_type, values.into(), nulls)?
+        }
+        Layout::Variable => {
+            let (mut offsets, mut values) = (vec![0i32], Vec::new());
+            for (column, row) in cells {
+                let end = |row: usize| cell_of::<4>(&column.values, row).map_or(0, i32::from_ne_bytes) as usize;
+                let (from, to) = (end(*row), end(row + 1));
+                if let Some(bytes) = &column.bytes {
+                    // SAFETY: bytes below a published row's offset are published.
+                    values.extend_from_slice(&unsafe { bytes.slice(to) }[from..]);
+                }
+                let end = i32::try_from(values.len()).map_err(|_| Error::internal("a table's text exceeds 2 GiB"))?;
+                offsets.push(end);
+            }
+            variable_array(&first.data_type, rows, Buffer::from_vec(offsets), Buffer::from_vec(values), nulls)
+        }
+    };
+    Ok(BatchColumn { id: first.id, array, present })
+}
+
+/// An array over cells that were copied whole from arrays of the same type, with ascending offsets that end inside the bytes.
+fn variable_array(data_type: &ArrowType, rows: usize, offsets: Buffer, bytes: Buffer, nulls: Option<NullBuffer>) -> ArrayRef {
+    let data = ArrayDataBuilder::new(data_type.clone()).len(rows).nulls(nulls).add_buffer(offsets).add_buffer(bytes);
+    // SAFETY: see above; whole cells of text stay UTF-8.
+    make_array(unsafe { data.build_unchecked() })
 }
 
 fn fixed_array(data_type: &ArrowType, values: Buffer, nulls: Option<NullBuffer>) -> Result<ArrayRef> {

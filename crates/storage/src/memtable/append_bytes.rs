@@ -50,6 +50,18 @@ impl AppendBytes {
     }
 }
 
+impl AppendBytes {
+    /// The same bytes without a reference count.
+    ///
+    /// # Safety
+    /// As of [`view`](Self::view).
+    pub(super) unsafe fn slice(&self, length: usize) -> &[u8] {
+        let length = length.min(self.capacity());
+        // SAFETY: inside the memory, which lives as long as `self`; the bytes do not change any more.
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr().cast::<u8>(), length) }
+    }
+}
+
 impl Writer {
     /// Writes bytes that are not published yet; what does not fit is left out (callers check for room first).
     pub(super) fn write(&mut self, offset: usize, bytes: &[u8]) {

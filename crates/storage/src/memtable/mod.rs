@@ -376,15 +376,15 @@ impl MemoryTable {
     }
 
     fn arena_sources(&self, uid: Uid, child: &Child, visible: Sequence, tombstones: &[Tombstone], sources: &mut Vec<MemorySource>) -> Result<()> {
-        // (chunk, row, sequence), oldest first.
-        let mut rows: Vec<(usize, usize, Sequence)> = Vec::new();
+        // Oldest first.
+        let mut rows: Vec<(&ActiveChunk, usize, Sequence)> = Vec::new();
         let mut link = child.head.load(Ordering::Acquire);
         while link > 0 {
             let (place, row) = ((link - 1) as usize / CHUNK_ROWS, (link - 1) as usize % CHUNK_ROWS);
             let Some(arena) = self.arena.get(place) else { break };
             let sequence = arena.chunk.sequence_of(row);
             if sequence <= visible {
-                rows.push((place, row, sequence));
+                rows.push((&arena.chunk, row, sequence));
             }
             link = arena.link(row);
         }
@@ -393,10 +393,9 @@ impl MemoryTable {
         for part in rows.chunk_by(|left, right| side(&boundaries, left.2) == side(&boundaries, right.2)) {
             let sequences = SequenceRange { min: part[0].2, max: part[part.len() - 1].2 };
             let mut batches = Vec::new();
-            for rows in part.chunk_by(|left, right| left.0 == right.0) {
-                let Some(arena) = self.arena.get(rows[0].0) else { continue };
-                let end = rows[rows.len() - 1].1 + 1;
-                batches.push(pick(&arena.chunk.batch(uid, 0..end)?, rows)?);
+            for rows in part.chunk_by(|left, right| left.0.is_like(right.0)) {
+                let rows: Vec<(&ActiveChunk, usize)> = rows.iter().map(|(chunk, row, _)| (*chunk, *row)).collect();
+                batches.push(ActiveChunk::gather(uid, &rows)?);
             }
             let batch = match batches.len() {
                 1 => normalize(batches.swap_remove(0))?,
@@ -411,8 +410,8 @@ impl MemoryTable {
 impl ArenaChunk {
     fn link(&self, row: usize) -> u32 {
         // SAFETY: the link of a row is written before the row is published, and the caller came here over a published head.
-        let links = unsafe { self.links.view((row + 1) * 4) };
-        links.typed_data::<u32>().get(row).copied().unwrap_or(0)
+        let links = unsafe { self.links.slice((row + 1) * 4) };
+        links.get(row * 4..).and_then(<[u8]>::first_chunk).map_or(0, |link| u32::from_ne_bytes(*link))
     }
 }
 
@@ -458,22 +457,6 @@ fn segments(chunk: &ActiveChunk, visible: Sequence, tombstones: &[Tombstone]) ->
         }
     }
     segments
-}
-
-/// Some rows of a batch, copied.
-fn pick(batch: &ColumnBatch, rows: &[(usize, usize, Sequence)]) -> Result<ColumnBatch> {
-    let cells = || rows.iter().map(|(_, row, _)| Some((0, *row as u32)));
-    let column = |column: &BatchColumn| {
-        let present = column.present.as_ref().map(|present| rows.iter().map(|(_, row, _)| present.value(*row)).collect());
-        Ok(BatchColumn { id: column.id, array: gather(&[&column.array], cells())?, present })
-    };
-    Ok(ColumnBatch {
-        uid: batch.uid,
-        schema_version: batch.schema_version,
-        timestamps: rows.iter().map(|(_, row, _)| batch.timestamps[*row]).collect(),
-        key: batch.key.as_ref().map(|key| gather(&[key], cells())).transpose()?,
-        columns: batch.columns.iter().map(column).collect::<Result<_>>()?,
-    })
 }
 
 /// The columns of the last chunk, those of the batch added or taken as they are now.
