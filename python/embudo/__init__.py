@@ -14,8 +14,6 @@ The interface is PEP 249 (``apilevel``, ``threadsafety``, ``paramstyle``), typed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from embudo._embudo import __version__
 from embudo.errors import (
     DatabaseError,
@@ -31,7 +29,11 @@ from embudo.errors import (
     Warning,
 )
 
+# Type checkers take this name for true. Importing it from `typing` would take longer than all the rest here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from embudo.connection import Connection, Server, connect
     from embudo.cursor import Cursor
     from embudo.ingest import IngestResult

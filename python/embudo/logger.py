@@ -4,8 +4,8 @@ said, or when the program itself uses it: importing it costs more than importing
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
 

@@ -33,7 +33,7 @@ def test_importing_brings_little() -> None:
         before = set(sys.modules)
         import embudo
         new = {name.partition(".")[0] for name in set(sys.modules) - before}
-        assert not new & {"numpy", "pandas", "logging", "threading", "sqlalchemy", "json", "datetime", "asyncio"}, new
+        assert not new & {"numpy", "pandas", "logging", "threading", "sqlalchemy", "json", "datetime", "asyncio", "typing"}, new
         embudo.connect
         """
     )
