@@ -139,7 +139,7 @@ fn text(session: &Session, statements: i64) -> u64 {
 
 /// CREATE TABLE … USING in statements of 100.
 fn children(session: &Session, count: usize) {
-    run(session, "CREATE STABLE many (ts TIMESTAMP, a INT) TAGS (host VARCHAR(32), region VARCHAR(16), rack INT)");
+    run(session, "CREATE STABLE many (ts TIMESTAMP, a INT) TAGS (hostname VARCHAR(32), region VARCHAR(16), rack INT)");
     let before = resident();
     let started = Instant::now();
     for first in (0..count).step_by(100) {

@@ -17,12 +17,14 @@ use crate::system_tables::is_system_database;
 
 /// Runs a DELETE and gives the number of rows that were visible in its range.
 pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter: Option<&Expr>) -> Result<u64> {
-    if is_system_database(context.database_name(name.database.as_deref())?) {
+    let missing = || Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, "Fail to get table info, error: Table does not exist");
+    let database_name = context.database_name(name.database.as_deref())?;
+    if is_system_database(database_name) {
+        context.query_context().system.table(database_name, &name.name)?.ok_or_else(missing)?;
         return Err(Error::with(code::IS_NOT_SUPPORTED_IN_SYSTEM_TABLE, "DELETE is not supported in system table query"));
     }
     let database = context.database_of(name)?;
-    let table =
-        database.table(&name.name).ok_or_else(|| Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, "Fail to get table info, error: Table does not exist"))?;
+    let table = database.table(&name.name).ok_or_else(missing)?;
     let schema = table.schema();
     let mut condition = Condition { range: TimeRange::ALL, tags: None };
     if let Some(filter) = filter {

@@ -1,6 +1,7 @@
 //! INSERT … VALUES: tells the parser what the named tables take, and gathers the rows that it reads.
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BinaryArray};
@@ -267,6 +268,28 @@ pub(crate) fn rows_of(schema: &Schema, layout: &Layout, arrays: &[ArrayRef], sta
     Ok(made)
 }
 
+/// Children in the order in which they first come, each with its runs of rows; NULL counts as an empty name.
+fn groups_of(names: &BinaryArray, rows: usize) -> Vec<(&[u8], Vec<Range<usize>>)> {
+    let name_of = |row: usize| if names.is_null(row) { &[][..] } else { names.value(row) };
+    let mut groups: Vec<(&[u8], Vec<Range<usize>>)> = Vec::new();
+    let mut group_of: FxHashMap<&[u8], usize> = FxHashMap::default();
+    let mut start = 0;
+    while start < rows {
+        let name = name_of(start);
+        let mut end = start + 1;
+        while end < rows && name_of(end) == name {
+            end += 1;
+        }
+        let group = *group_of.entry(name).or_insert_with(|| {
+            groups.push((name, Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(start..end);
+        start = end;
+    }
+    groups
+}
+
 /// Rows of many children, named by a `tbname` column.
 pub(crate) struct SupertableRows<'a> {
     pub database: &'a Arc<Database>,
@@ -277,37 +300,37 @@ pub(crate) struct SupertableRows<'a> {
 }
 
 impl SupertableRows<'_> {
-    /// Sorts the rows by child, in the order in which children first come, and adds them.
+    /// Adds the rows child by child, in the order in which children first come.
     pub fn add(&self, pending: &mut Pending, columns: &[ArrayRef], rows: usize) -> Result<()> {
         let named = self.layout.columns.iter().position(|column| column.role == ColumnRole::TableName);
         let names = named.and_then(|at| columns[at].as_any().downcast_ref::<BinaryArray>());
         let names = names.ok_or_else(|| Error::with(code::INVALID_OPERATION, "tbname column should not be null"))?;
-        let mut groups: Vec<Vec<u32>> = Vec::new();
-        let mut group_of: FxHashMap<&[u8], usize> = FxHashMap::default();
-        for row in 0..rows {
-            let name = if names.is_null(row) { &[][..] } else { names.value(row) };
-            let group = *group_of.entry(name).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            groups[group].push(row as u32);
-        }
-        let is_sorted = groups.len() == 1;
-        let order: Vec<u32> = groups.iter().flatten().copied().collect();
-        let sorted = if is_sorted { columns.to_vec() } else { columns.iter().map(|array| take(array, &order)).collect::<Result<_>>()? };
-        let mut start = 0;
-        for group in &groups {
-            let first = group[0] as usize;
-            let name = if names.is_null(first) { &[][..] } else { names.value(first) };
-            let name = std::str::from_utf8(name).map_err(|_| Error::with(code::INVALID_IDENTIFIER_NAME, "Invalid identifier name"))?;
-            if name.is_empty() {
-                return Err(Error::with(code::INVALID_OPERATION, "tbname can not be null or empty"));
+        let groups = groups_of(names, rows);
+        if groups.iter().all(|(_, runs)| runs.len() == 1) {
+            for (name, runs) in &groups {
+                self.add_child(pending, name, columns, runs[0].start, columns, runs[0].clone())?;
             }
-            let table = self.child(pending, name, columns, first)?;
-            pending.add_rows(self.number, table, rows_of(self.schema, self.layout, &sorted, start, group.len())?)?;
-            start += group.len();
+            return Ok(());
+        }
+        let order: Vec<u32> = groups.iter().flat_map(|(_, runs)| runs.iter().cloned().flatten()).map(|row| row as u32).collect();
+        let sorted = columns.iter().map(|array| take(array, &order)).collect::<Result<Vec<_>>>()?;
+        let mut start = 0;
+        for (name, runs) in &groups {
+            let length: usize = runs.iter().map(Range::len).sum();
+            self.add_child(pending, name, columns, runs[0].start, &sorted, start..start + length)?;
+            start += length;
         }
         Ok(())
+    }
+
+    /// Adds rows of one child; its tags, if it is missing, are those of the row `first` of the given columns.
+    fn add_child(&self, pending: &mut Pending, name: &[u8], given: &[ArrayRef], first: usize, columns: &[ArrayRef], rows: Range<usize>) -> Result<()> {
+        let name = std::str::from_utf8(name).map_err(|_| Error::with(code::INVALID_IDENTIFIER_NAME, "Invalid identifier name"))?;
+        if name.is_empty() {
+            return Err(Error::with(code::INVALID_OPERATION, "tbname can not be null or empty"));
+        }
+        let table = self.child(pending, name, given, first)?;
+        pending.add_rows(self.number, table, rows_of(self.schema, self.layout, columns, rows.start, rows.len())?)
     }
 
     /// The child of a name; if it is missing, its tags are those of its first row.
