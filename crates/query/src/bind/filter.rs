@@ -26,7 +26,10 @@ pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindCo
         }
         if let Some(range) = time_range(condition, relation, context) {
             bound.range = bound.range.intersection(range);
-            continue;
+            // Made rows may have no time at all, which only the condition itself refuses.
+            if relation.table().is_some() {
+                continue;
+            }
         }
         let per_table = relation.table().is_some() && probe.is_per_table(&expr);
         match posting(condition, relation, context) {
