@@ -21,7 +21,7 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve a database to TDengine's clients (REST on port 6041)
+    /// Serve a database to TDengine's clients (REST and WebSocket on port 6041)
     Serve(ServeOptions),
     /// Type SQL, or run it from the command line or standard input
     Shell(ShellOptions),
@@ -56,6 +56,12 @@ pub struct ServeOptions {
     /// Most connections at a time [default: 1024]
     #[arg(long, value_name = "NUMBER", env = "EMBUDO_CONNECTIONS")]
     pub connections: Option<usize>,
+    /// How long a client may leave a result unread [default: 300]
+    #[arg(long, value_name = "SECONDS", env = "EMBUDO_RESULT_TIMEOUT")]
+    pub result_timeout: Option<u64>,
+    /// The TDengine version that WebSocket clients are told [default: 3.3.6.13]
+    #[arg(long, value_name = "VERSION", env = "EMBUDO_ADVERTISE_VERSION")]
+    pub advertise_version: Option<String>,
     /// How much to log on standard error [default: warn]
     #[arg(long, value_name = "LEVEL", env = "EMBUDO_LOG")]
     pub log: Option<LogLevel>,

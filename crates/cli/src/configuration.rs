@@ -1,7 +1,8 @@
 //! The settings of `serve` from command line, environment and file, in this order of precedence, and sizes as people write them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use embudo_server::AdvertisedVersion;
 use embudo_types::{Error, Result, Zone, code};
 use serde::Deserialize;
 
@@ -17,6 +18,8 @@ struct File {
     timezone: Option<String>,
     body_limit: Option<String>,
     connections: Option<usize>,
+    result_timeout: Option<u64>,
+    advertise_version: Option<String>,
     log: Option<LogLevel>,
 }
 
@@ -35,6 +38,10 @@ pub struct Configuration {
     pub body_limit: Option<u64>,
     /// Most connections.
     pub connections: Option<usize>,
+    /// How long a result may stay unread.
+    pub result_timeout: Option<Duration>,
+    /// The version that clients are told, where one is given.
+    pub advertise_version: Option<AdvertisedVersion>,
     /// How much to log.
     pub log: LogLevel,
 }
@@ -51,6 +58,8 @@ impl Configuration {
             timezone: options.timezone.or(file.timezone).map(|name| Zone::named(&name)).transpose()?,
             body_limit: options.body_limit.or(file.body_limit).map(|text| size("body-limit", &text)).transpose()?,
             connections: options.connections.or(file.connections),
+            result_timeout: options.result_timeout.or(file.result_timeout).map(|seconds| Duration::from_secs(seconds.max(1))),
+            advertise_version: options.advertise_version.or(file.advertise_version).map(|text| text.parse()).transpose()?,
             log: options.log.or(file.log).unwrap_or(LogLevel::Warn),
         })
     }

@@ -33,6 +33,12 @@ pub fn run(options: ServeOptions) -> Result<()> {
     if let Some(connections) = configuration.connections {
         server_options.connections = connections;
     }
+    if let Some(timeout) = configuration.result_timeout {
+        server_options.result_timeout = timeout;
+    }
+    if let Some(version) = configuration.advertise_version {
+        server_options.advertised_version = version;
+    }
     let engine = Engine::open(engine_options)?;
     let served = Server::start(engine.clone(), server_options).and_then(|mut server| {
         let announced =

@@ -3,18 +3,34 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
 };
 
-use crate::router::{self, State};
+use crate::{
+    metrics::ConnectionGuard,
+    router::{self, State},
+};
+
+/// The place that a connection takes among those that may be open, and how it hears of the stop. A WebSocket keeps it after its upgrade.
+pub struct Place {
+    /// Whether the server stops.
+    pub stopped: watch::Receiver<bool>,
+    _counted: ConnectionGuard,
+    _permit: OwnedSemaphorePermit,
+}
 
 /// Serves until `stopped` says so, then lets open requests finish.
 pub async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
@@ -26,19 +42,16 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch:
     loop {
         // A connection over the limit is not accepted: it waits in the system's backlog.
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, accept(&listener).await)
+            let permit = Arc::clone(&places).acquire_owned().await;
+            (permit, accept(&listener).await)
         };
-        let (place, stream) = tokio::select! {
+        let next = tokio::select! {
             next = next => next,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
-        let counted = state.metrics.connection();
-        let conversation = converse(protocol.clone(), stream, service.clone(), stopped.clone());
-        tokio::spawn(async move {
-            conversation.await;
-            drop((counted, place));
-        });
+        let (Ok(permit), stream) = next else { break };
+        let place = Place { stopped: stopped.clone(), _counted: state.metrics.connection(), _permit: permit };
+        tokio::spawn(converse(protocol.clone(), stream, service.clone(), place));
     }
     drop(listener);
     // All places are free when the last conversation has ended.
@@ -61,9 +74,15 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// One connection's requests, until it closes or the server stops; a request under way is finished then.
-async fn converse(protocol: http1::Builder, stream: TcpStream, service: TowerToHyperService<Router>, mut stopped: watch::Receiver<bool>) {
+async fn converse(protocol: http1::Builder, stream: TcpStream, service: TowerToHyperService<Router>, place: Place) {
     // Answers are written whole; waiting to fill a packet only adds delay.
     let _ = stream.set_nodelay(true);
+    let mut stopped = place.stopped.clone();
+    let place = Arc::new(place);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&place));
+        service.call(request)
+    });
     let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let mut stopping = false;
     loop {

@@ -3,7 +3,7 @@
 //! The only crate that knows tokio. It reads requests, lets them wait their turn, runs them on the engine in blocking threads and
 //! streams results; what a statement means is the engine's business, what a body looks like is `wire`'s.
 //!
-//! One folder a protocol (`rest`), all on the same parts: `authentication` (who asks), `turns` (who runs when), `answer` (a result
+//! One folder a protocol (`rest`, `websocket`), all on the same parts: `authentication` (who asks), `turns` (who runs when), `answer` (a result
 //! as a body, piece by piece), `compression`, `metrics`, `connections` (sockets, limits, the graceful stop).
 
 mod answer;
@@ -17,6 +17,8 @@ mod rest;
 mod router;
 mod signals;
 mod turns;
+mod version;
+mod websocket;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,6 +27,7 @@ use embudo_types::{Error, Result};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
 pub use options::{DEFAULT_PORT, ServerOptions};
+pub use version::AdvertisedVersion;
 
 /// Starts servers.
 pub struct Server;

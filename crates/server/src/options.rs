@@ -7,6 +7,8 @@ use std::{
 
 use embudo_types::{Error, Result, code};
 
+use crate::version::AdvertisedVersion;
+
 /// The port of TDengine's HTTP interface.
 pub const DEFAULT_PORT: u16 = 6041;
 
@@ -21,7 +23,7 @@ pub struct ServerOptions {
     pub blocking_threads: usize,
     /// Open connections; further ones wait to be accepted.
     pub connections: usize,
-    /// Bytes of a request's body, inflated.
+    /// Bytes of a request's body or of a WebSocket message, inflated.
     pub body_bytes: usize,
     /// How long a connection may take to send a request's head, idle time between requests included.
     pub header_timeout: Duration,
@@ -33,6 +35,8 @@ pub struct ServerOptions {
     pub result_timeout: Duration,
     /// How long a stop waits for open requests.
     pub stop_timeout: Duration,
+    /// The version that WebSocket clients are told, and whose actions they find.
+    pub advertised_version: AdvertisedVersion,
 }
 
 impl Default for ServerOptions {
@@ -48,6 +52,7 @@ impl Default for ServerOptions {
             queue_timeout: Duration::from_secs(60),
             result_timeout: Duration::from_secs(300),
             stop_timeout: Duration::from_secs(30),
+            advertised_version: AdvertisedVersion::default(),
         }
     }
 }

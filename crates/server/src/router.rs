@@ -20,6 +20,7 @@ use crate::{
     options::ServerOptions,
     refusal, rest,
     turns::Turns,
+    websocket,
 };
 
 /// What every handler shares.
@@ -48,6 +49,10 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/rest/sql", post(rest::sql::run))
         .route("/rest/sql/{database}", post(rest::sql::run_in_database))
         .route("/rest/login/{user}/{password}", get(rest::login::mint_token))
+        .route("/ws", get(websocket::unified))
+        .route("/rest/ws", get(websocket::query))
+        .route("/rest/stmt", get(websocket::statement))
+        .route("/rest/schemaless", get(websocket::schemaless))
         .route("/-/ping", get(ping))
         .route("/metrics", get(show_metrics))
         .fallback(refusal::not_found)
@@ -73,7 +78,7 @@ async fn observe(Shared(state): Shared<Arc<State>>, request: Request, next: Next
 
 /// The paths that are counted apart; names and secrets inside a path must not become labels.
 fn family(path: &str) -> &'static str {
-    const FAMILIES: [&str; 4] = ["/rest/sql", "/rest/login", "/-/ping", "/metrics"];
+    const FAMILIES: [&str; 8] = ["/ws", "/rest/ws", "/rest/stmt", "/rest/schemaless", "/rest/sql", "/rest/login", "/-/ping", "/metrics"];
     FAMILIES.into_iter().find(|family| path.starts_with(family)).unwrap_or("other")
 }
 

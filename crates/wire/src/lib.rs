@@ -4,6 +4,7 @@
 //! ([`embudo_types::arrow`]).
 
 pub mod authorization;
+pub mod binary_message;
 pub mod number;
 pub mod prometheus;
 pub mod raw_block;

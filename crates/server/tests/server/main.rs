@@ -3,10 +3,12 @@
 // A test ends at the first thing that is not as expected.
 #![allow(clippy::unwrap_used)]
 
+mod frames;
 mod http;
 mod lifecycle;
 mod limits;
 mod recorded;
+mod recorded_websocket;
 mod results;
 
 use embudo_engine::{Engine, EngineOptions};

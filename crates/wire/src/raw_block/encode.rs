@@ -50,6 +50,14 @@ pub fn encode(batch: &RecordBatch, version: i32, out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
+/// The bytes that a value of a type has in blocks, as `fetch` tells them.
+pub fn storage_bytes(data_type: DataType) -> u32 {
+    match data_type {
+        DataType::Json => JSON_STORAGE as u32,
+        other => other.storage_length(),
+    }
+}
+
 /// The bytes of a type in a block's schema; a decimal's are width, precision and scale.
 fn storage(data_type: DataType) -> i32 {
     match data_type {

@@ -14,7 +14,7 @@ mod decode;
 mod encode;
 
 pub use decode::{Block, decode};
-pub use encode::{FETCH_VERSION, SUBSCRIPTION_VERSION, encode};
+pub use encode::{FETCH_VERSION, SUBSCRIPTION_VERSION, encode, storage_bytes};
 
 /// Bytes before the columns' types.
 const HEADER_BYTES: usize = 28;

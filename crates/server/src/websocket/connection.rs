@@ -1,0 +1,198 @@
+//! One connection: frames in, frames out, keep-alive, and the limits that one client may not exceed.
+//!
+//! Every message is handled in a task of its own, so that a slow query holds up nothing behind it and replies may overtake each other. At most
+//! [`UNDER_WAY`] are handled at a time, and a reply counts until it stands in the queue of the writer, which holds [`QUEUED`]: a client that does
+//! not read cannot make the server hold more than that, and is dropped after a while. While nothing more is handled, a bounded amount is still
+//! read, so that a client's leaving is noticed.
+
+use std::{sync::Arc, time::Duration};
+
+use embudo_wire::websocket::{Decoder, Encoder, Message, Role, Violation};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+};
+
+use super::session::Session;
+use crate::connections::Place;
+
+/// Messages of one connection that are handled at a time.
+const UNDER_WAY: usize = 32;
+/// Replies that wait to be written.
+const QUEUED: usize = 8;
+/// Bytes that are read ahead while nothing more is handled.
+const READ_AHEAD: usize = 1 << 20;
+/// Bytes of one read.
+const READ: usize = 64 << 10;
+/// How often the server pings.
+const PING: Duration = Duration::from_secs(54);
+/// How long a client may stay silent; it answers pings.
+const SILENCE: Duration = Duration::from_secs(114);
+/// How long one write may take.
+const WRITE: Duration = Duration::from_secs(60);
+/// "The server goes away".
+const GOING_AWAY: u16 = 1001;
+
+/// Serves one connection to its end.
+pub async fn serve<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S, session: Session, deflates: bool, place: Arc<Place>) {
+    let (reader, writer) = tokio::io::split(stream);
+    let (sender, receiver) = mpsc::channel(QUEUED);
+    let writing = tokio::spawn(write(writer, receiver));
+    let (limit, patience) = (session.server.options.body_bytes, session.server.options.stop_timeout);
+    let session = Arc::new(session);
+    let mut connection = Connection {
+        reader,
+        decoder: Decoder::new(Role::Server, deflates, limit),
+        read_ahead: 0,
+        output: Output { sender, deflates },
+        session: Arc::clone(&session),
+        under_way: Arc::new(Semaphore::new(UNDER_WAY)),
+    };
+    let end = connection.converse(&place).await;
+    session.leave();
+    connection.finish(end, &writing, patience).await;
+    writing.abort();
+}
+
+/// Why a conversation is over.
+enum End {
+    /// The client closed it, or is gone.
+    Left,
+    /// The client broke a rule.
+    Broken(Violation),
+    /// The server stops.
+    Stopped,
+}
+
+struct Connection<R> {
+    reader: R,
+    decoder: Decoder,
+    /// Bytes that were read since the decoder last had no whole message.
+    read_ahead: usize,
+    output: Output,
+    session: Arc<Session>,
+    under_way: Arc<Semaphore>,
+}
+
+impl<R: AsyncRead + Unpin> Connection<R> {
+    async fn converse(&mut self, place: &Place) -> End {
+        let mut stopped = place.stopped.clone();
+        let mut ticks = interval(PING);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick is at once.
+        ticks.tick().await;
+        let mut sweeps = interval((self.session.result_timeout() / 4).max(Duration::from_millis(50)));
+        sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silence = Instant::now() + SILENCE;
+        let mut buffer = vec![0; READ];
+        let mut waiting: Option<Message> = None;
+        loop {
+            if waiting.is_none() {
+                match self.decoder.next() {
+                    Ok(Some(Message::Ping(bytes))) => {
+                        self.output.send(&Message::Pong(bytes)).await;
+                        continue;
+                    }
+                    Ok(Some(Message::Pong(_))) => continue,
+                    Ok(Some(Message::Close(_))) => return End::Left,
+                    Ok(message @ Some(_)) => waiting = message,
+                    Ok(None) => self.read_ahead = 0,
+                    Err(violation) => return End::Broken(violation),
+                }
+            }
+            let reads = waiting.is_none() || self.read_ahead < READ_AHEAD;
+            tokio::select! {
+                permit = Arc::clone(&self.under_way).acquire_owned(), if waiting.is_some() => {
+                    let (Some(message), Ok(permit)) = (waiting.take(), permit) else { return End::Left };
+                    let (session, output) = (Arc::clone(&self.session), self.output.clone());
+                    tokio::spawn(async move {
+                        if let Some(reply) = session.handle(message).await {
+                            output.send(&reply).await;
+                        }
+                        drop(permit);
+                    });
+                }
+                count = self.reader.read(&mut buffer), if reads => match count {
+                    Ok(0) | Err(_) => return End::Left,
+                    Ok(count) => {
+                        self.decoder.feed(&buffer[..count]);
+                        self.read_ahead += count;
+                        silence = Instant::now() + SILENCE;
+                    }
+                },
+                () = sleep_until(silence), if reads => return End::Left,
+                _ = ticks.tick() => {
+                    // Where replies wait to be written, they keep the connection alive.
+                    let _ = self.output.try_send(&Message::Ping(Vec::new()));
+                }
+                _ = sweeps.tick() => self.session.drop_idle_results(),
+                () = self.output.sender.closed() => return End::Left,
+                _ = stopped.wait_for(|stop| *stop) => return End::Stopped,
+            }
+        }
+    }
+
+    /// Says goodbye where there is somebody to say it to: not to a client that closed the connection, as recorded.
+    async fn finish(self, end: End, writing: &JoinHandle<()>, patience: Duration) {
+        let close = match end {
+            End::Left => return,
+            End::Broken(violation) => Message::Close(Some((violation.code, violation.reason))),
+            End::Stopped => {
+                let _ = timeout(patience, self.under_way.acquire_many(UNDER_WAY as u32)).await;
+                Message::Close(Some((GOING_AWAY, "the server stops".to_owned())))
+            }
+        };
+        self.output.send(&close).await;
+        drop(self);
+        // The queue is open until the last task has let go of it.
+        let written = async {
+            while !writing.is_finished() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let _ = timeout(Duration::from_secs(1), written).await;
+    }
+}
+
+/// Where replies go. Messages become frames here, in whatever task or thread has them.
+#[derive(Clone)]
+struct Output {
+    sender: mpsc::Sender<Vec<u8>>,
+    deflates: bool,
+}
+
+impl Output {
+    fn frame(&self, message: &Message) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A server masks nothing, so the seed does not matter.
+        Encoder::new(Role::Server, self.deflates, 0).encode(message, &mut bytes);
+        bytes
+    }
+
+    /// Queues a message; gone where the connection is over.
+    async fn send(&self, message: &Message) {
+        let _ = self.sender.send(self.frame(message)).await;
+    }
+
+    fn try_send(&self, message: &Message) -> Result<(), mpsc::error::TrySendError<Vec<u8>>> {
+        self.sender.try_send(self.frame(message))
+    }
+}
+
+/// Writes what is queued until nothing can come any more or the client takes nothing.
+async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut frames: mpsc::Receiver<Vec<u8>>) {
+    while let Some(frame) = frames.recv().await {
+        let written = timeout(WRITE, async {
+            writer.write_all(&frame).await?;
+            writer.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return tracing::debug!(%error, "a connection broke while it was written to"),
+            Err(_) => return tracing::warn!("a client did not read its replies; dropped"),
+        }
+    }
+    let _ = writer.shutdown().await;
+}

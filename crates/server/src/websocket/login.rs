@@ -1,0 +1,108 @@
+//! Who asks, and what the session is set to: `conn`, `options_connection`.
+
+use std::sync::Arc;
+
+use embudo_engine::{Engine, Session as EngineSession};
+use embudo_types::{Error, Result, Zone, code};
+use embudo_wire::websocket::Message;
+use serde_json::Value as Json;
+
+use super::{
+    reply::{Head, Reply},
+    request::Arguments,
+    session::Session,
+};
+use crate::version::Since;
+
+/// What a session is once its user is known.
+pub struct Login {
+    /// The session on the engine.
+    pub session: EngineSession,
+    /// The zone that it had at first.
+    zone: Zone,
+}
+
+/// What `conn` asks for.
+struct Wanted {
+    user: String,
+    password: String,
+    database: String,
+    zone: Option<String>,
+    mode: Option<i64>,
+}
+
+/// `conn`. After a failure the client may try again.
+pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> Result<Message> {
+    let text = |name: &str| arguments.text(name).map(str::to_owned);
+    let wanted = Wanted {
+        user: text("user")?,
+        password: text("password")?,
+        database: text("db")?,
+        // Servers before take no notice of it.
+        zone: Some(text("tz")?).filter(|zone| !zone.is_empty() && session.version().has(Since::CONNECTION_OPTIONS)),
+        mode: arguments.integer("mode")?,
+    };
+    let _one_at_a_time = session.logging_in.lock().await;
+    if session.engine().is_ok() {
+        return Err(Error::with(code::UNCLASSIFIED, "duplicate connections"));
+    }
+    let engine = Arc::clone(&session.server.engine);
+    let login = session.turn(move || log_in(&engine, &wanted)).await?;
+    session.log_in(login);
+    let mut reply = Reply::new(head);
+    if session.version().has(Since::BINARY_QUERY) {
+        reply = reply.with("version", session.version().to_string());
+    }
+    if session.version().has(Since::INSTANCES) && arguments.flag("list_instances")? {
+        reply = reply.with("list_instances", session.instances());
+    }
+    Ok(reply.finish(session.version()))
+}
+
+fn log_in(engine: &Arc<Engine>, wanted: &Wanted) -> Result<Login> {
+    engine.authenticate(&wanted.user, &wanted.password)?;
+    let session = engine.session(&wanted.user)?;
+    if let Some(mode) = wanted.mode.filter(|mode| *mode != 0) {
+        return Err(Error::with(code::UNCLASSIFIED, format!("unexpected mode:{mode}")));
+    }
+    let zone = session.zone();
+    if let Some(wanted) = &wanted.zone {
+        session.set_zone(Zone::named(wanted)?);
+    }
+    if !wanted.database.is_empty() {
+        session.use_database(&wanted.database)?;
+    }
+    Ok(Login { session, zone })
+}
+
+/// Numbers of the options of a connection.
+mod option {
+    pub const ALL: i64 = -1;
+    pub const TIME_ZONE: i64 = 1;
+    /// The others say who the client is, or which encoding it has.
+    pub const OTHERS: [i64; 4] = [0, 2, 3, 4];
+}
+
+/// `options_connection`: each in order, up to the first that cannot be set. A null value resets it.
+pub fn set_options(session: &Session, head: &Head, arguments: &Arguments) -> Result<Message> {
+    for entry in arguments.list("options")? {
+        let number = entry.get("option").and_then(Json::as_i64).ok_or_else(|| arguments.refused())?;
+        let value = match entry.get("value") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(text)) => Some(text.as_str()),
+            Some(_) => return Err(arguments.refused()),
+        };
+        set_option(session.login()?, number, value)?;
+    }
+    Ok(Reply::new(head).finish(session.version()))
+}
+
+fn set_option(login: &Login, number: i64, value: Option<&str>) -> Result<()> {
+    match (number, value) {
+        (option::ALL | option::TIME_ZONE, None) => login.session.set_zone(login.zone.clone()),
+        (option::TIME_ZONE, Some(zone)) => login.session.set_zone(Zone::named(zone)?),
+        (number, _) if option::OTHERS.contains(&number) => {}
+        _ => return Err(Error::with(code::INVALID_PARAMETERS, format!("unknown option {number} of a connection"))),
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The WebSocket endpoints (spec/protocols.md section 3): `/ws` and its forerunners `/rest/ws`, `/rest/stmt`, `/rest/schemaless`.
+//!
+//! `upgrade` makes a request a connection, `connection` moves messages in and out and knows limits and time-outs, `session` decides which
+//! action a message is; one file a subject does it. Statements run in the server's turns like those over REST.
+
+mod blocks;
+mod connection;
+mod information;
+mod login;
+mod query;
+mod reply;
+mod request;
+mod results;
+mod session;
+mod upgrade;
+mod write_raw;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State as Shared},
+    response::Response,
+};
+
+use crate::router::State;
+
+/// Which path a client came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/ws`: everything.
+    Unified,
+    /// `/rest/ws`: queries only.
+    Query,
+    /// `/rest/stmt`: prepared statements only.
+    Statement,
+    /// `/rest/schemaless`: line protocols only.
+    Schemaless,
+}
+
+/// `/ws`.
+pub async fn unified(state: Shared<Arc<State>>, request: Request) -> Response {
+    upgrade::answer(state.0, Endpoint::Unified, request)
+}
+
+/// `/rest/ws`.
+pub async fn query(state: Shared<Arc<State>>, request: Request) -> Response {
+    upgrade::answer(state.0, Endpoint::Query, request)
+}
+
+/// `/rest/stmt`.
+pub async fn statement(state: Shared<Arc<State>>, request: Request) -> Response {
+    upgrade::answer(state.0, Endpoint::Statement, request)
+}
+
+/// `/rest/schemaless`.
+pub async fn schemaless(state: Shared<Arc<State>>, request: Request) -> Response {
+    upgrade::answer(state.0, Endpoint::Schemaless, request)
+}

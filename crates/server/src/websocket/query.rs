@@ -1,0 +1,55 @@
+//! Statements by their text: `query`, `binary_query`, `validate_sql`.
+
+use embudo_types::{Error, Result, code};
+use embudo_wire::{binary_message, websocket::Message};
+
+use super::{
+    reply::{Head, Reply},
+    results::Opened,
+    session::Session,
+};
+
+/// Runs a statement. Of one with rows the reply gives the id to fetch them by.
+pub async fn run(session: &Session, head: &Head, sql: String) -> Result<Message> {
+    let engine = session.engine()?.clone();
+    let opened = session.turn(move || Opened::pull(engine.execute(&sql, &[])?)).await;
+    session.server.metrics.statement(head.received.elapsed());
+    answer(session, Reply::new(head), "id", opened?)
+}
+
+/// The members that say what a statement gave. `id` names the member with the result's id.
+pub fn answer(session: &Session, reply: Reply, id: &str, opened: Opened) -> Result<Message> {
+    let version = session.version();
+    let reply = match opened {
+        Opened::Affected(rows) => {
+            session.server.metrics.rows_affected(rows);
+            reply.with(id, 0).with("is_update", true).with("affected_rows", rows).with_fields(None, version)?
+        }
+        Opened::Rows(result) => {
+            let schema = result.schema.clone();
+            let reply = reply.with(id, session.results.add(*result)).with("is_update", false).with("affected_rows", 0);
+            reply.with_fields(Some(&schema), version)?
+        }
+    };
+    Ok(reply.finish(version))
+}
+
+/// `binary_query`.
+pub async fn run_binary(session: &Session, head: &Head, body: &[u8]) -> Result<Message> {
+    run(session, head, text(body)?).await
+}
+
+/// `validate_sql`: the code of what is wrong with a statement, 0 for nothing.
+pub async fn validate(session: &Session, head: &Head, body: &[u8]) -> Result<Message> {
+    let (engine, sql) = (session.engine()?.clone(), text(body)?);
+    let outcome = session.turn(move || Ok(engine.statement(&sql).map(drop))).await?;
+    let result = outcome.map_or_else(|error| i64::from(error.code().0), |()| 0);
+    Ok(Reply::new(head).with("result_code", result).finish(session.version()))
+}
+
+fn text(body: &[u8]) -> Result<String> {
+    let bytes = binary_message::sql(body).map_err(|what| Error::with(code::UNCLASSIFIED, what))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Error::with(code::SYNTAX_ERROR_NEAR, format!("syntax error: the statement is not valid UTF-8 at byte {}", error.valid_up_to())))?;
+    Ok(text.to_owned())
+}

@@ -1,0 +1,265 @@
+//! One client's session: who it is, what it holds, and which action each of its messages is.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use embudo_engine::Session as EngineSession;
+use embudo_types::{Error, Result, code};
+use embudo_wire::{binary_message as binary, websocket::Message};
+
+use super::{
+    Endpoint, information,
+    login::{self, Login},
+    query,
+    reply::{Head, Reply},
+    request::Request,
+    results::{self, Results},
+    write_raw,
+};
+use crate::{
+    router::State,
+    version::{AdvertisedVersion, Since},
+};
+
+/// A session; every message of its connection is handled with it, several at a time.
+pub struct Session {
+    /// Engine, settings, turns, counters.
+    pub server: Arc<State>,
+    /// The path that the client came by.
+    pub endpoint: Endpoint,
+    /// Held while a login is under way.
+    pub logging_in: tokio::sync::Mutex<()>,
+    /// What the client has not fetched yet.
+    pub results: Results,
+    /// The address that the client reached this server by, where it said so.
+    host: Option<String>,
+    login: OnceLock<Login>,
+    left: AtomicBool,
+}
+
+/// JSON actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Version,
+    Connect,
+    Query,
+    Fetch,
+    FetchBlock,
+    FreeResult,
+    FieldCount,
+    CurrentDatabase,
+    ServerInformation,
+    SetOptions,
+    ConnectionInformation,
+    ServerStatus,
+}
+
+impl Action {
+    /// The action of a name at an endpoint of a server of this version.
+    fn named(name: &str, endpoint: Endpoint, version: &AdvertisedVersion) -> Option<Self> {
+        use Endpoint::{Query, Unified};
+        let everywhere = [Unified, Query, Endpoint::Statement, Endpoint::Schemaless].as_slice();
+        let (action, endpoints, since) = match name {
+            "version" => (Self::Version, everywhere, None),
+            "conn" => (Self::Connect, everywhere, None),
+            "query" => (Self::Query, [Unified, Query].as_slice(), None),
+            "fetch" => (Self::Fetch, [Unified, Query].as_slice(), None),
+            "fetch_block" => (Self::FetchBlock, [Unified, Query].as_slice(), None),
+            "free_result" => (Self::FreeResult, [Unified, Query].as_slice(), None),
+            "num_fields" => (Self::FieldCount, [Unified].as_slice(), None),
+            "get_current_db" => (Self::CurrentDatabase, [Unified].as_slice(), None),
+            "get_server_info" => (Self::ServerInformation, [Unified].as_slice(), None),
+            "options_connection" => (Self::SetOptions, [Unified].as_slice(), Some(Since::CONNECTION_OPTIONS)),
+            "check_server_status" => (Self::ServerStatus, [Unified].as_slice(), Some(Since::DECIMAL)),
+            "get_connection_info" => (Self::ConnectionInformation, [Unified].as_slice(), Some(Since::CONNECTION_INFO)),
+            _ => return None,
+        };
+        (endpoints.contains(&endpoint) && since.is_none_or(|since| version.has(since))).then_some(action)
+    }
+
+    fn needs_login(self) -> bool {
+        !matches!(self, Self::Version | Self::Connect | Self::ServerStatus)
+    }
+}
+
+impl Session {
+    /// A session of nobody yet.
+    pub fn new(server: Arc<State>, endpoint: Endpoint, host: Option<String>) -> Self {
+        Self {
+            server,
+            endpoint,
+            host,
+            logging_in: tokio::sync::Mutex::default(),
+            results: Results::default(),
+            login: OnceLock::new(),
+            left: AtomicBool::new(false),
+        }
+    }
+
+    /// The version that clients are told.
+    pub fn version(&self) -> &AdvertisedVersion {
+        &self.server.options.advertised_version
+    }
+
+    /// How long a result may wait to be fetched.
+    pub fn result_timeout(&self) -> Duration {
+        self.server.options.result_timeout
+    }
+
+    /// Makes it the session of a user.
+    pub fn log_in(&self, login: Login) {
+        // Logins are one at a time and none follows a success.
+        let _ = self.login.set(login);
+    }
+
+    /// The login, once there is one.
+    pub fn login(&self) -> Result<&Login> {
+        self.login.get().ok_or_else(|| Error::with(code::UNCLASSIFIED, "server not connected"))
+    }
+
+    /// The session on the engine, once there is a login.
+    pub fn engine(&self) -> Result<&EngineSession> {
+        self.login().map(|login| &login.session)
+    }
+
+    /// Addresses of the servers that stand for each other: there is one, and the client knows how it got here.
+    pub fn instances(&self) -> Vec<String> {
+        self.host.iter().cloned().collect()
+    }
+
+    /// Runs the short part of a statement in its turn.
+    pub async fn turn<T: Send + 'static>(self: &Session, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        if self.left.load(Ordering::Acquire) {
+            return Err(Error::new(code::QUERY_TERMINATED));
+        }
+        self.server.turns.first(work).await.and_then(|outcome| outcome)
+    }
+
+    /// The client is gone: what runs for it ends, what it holds is let go.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+        if let Ok(engine) = self.engine() {
+            engine.interrupt();
+        }
+        self.results.clear();
+    }
+
+    /// Lets go of results that nobody fetches.
+    pub fn drop_idle_results(&self) {
+        self.results.drop_idle(self.result_timeout());
+    }
+
+    /// Answers a message; some get no answer.
+    pub async fn handle(&self, message: Message) -> Option<Message> {
+        match message {
+            Message::Text(text) => self.handle_text(&text).await,
+            Message::Binary(bytes) => self.handle_binary(&bytes).await,
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => None,
+        }
+    }
+
+    fn failed(&self, head: &Head, error: &Error) -> Message {
+        tracing::debug!(%error, action = head.action, "request failed");
+        self.server.metrics.error(error);
+        Reply::error(head, error).finish(self.version())
+    }
+
+    async fn handle_text(&self, text: &str) -> Option<Message> {
+        let is_recorded = !self.version().has(Since::BINARY_QUERY);
+        let Some(request) = Request::parse(text) else {
+            let error = Error::with(code::UNCLASSIFIED, "unmarshal request error");
+            return (!is_recorded).then(|| self.failed(&Head::new("", 0), &error));
+        };
+        let mut head = Head::new(request.action.as_str(), request.arguments.request_id());
+        let action = Action::named(&request.action, self.endpoint, self.version());
+        if action.is_none() && self.endpoint != Endpoint::Unified {
+            return None;
+        }
+        if self.login().is_err() && action.is_none_or(Action::needs_login) {
+            if is_recorded && self.endpoint == Endpoint::Unified {
+                head.request = 0;
+            }
+            return self.login().err().map(|error| self.failed(&head, &error));
+        }
+        let outcome = match action {
+            Some(action) => self.act(action, &head, &request).await,
+            None if request.action.is_empty() && !is_recorded => Err(Error::with(code::UNCLASSIFIED, "request no action")),
+            None => Err(Error::with(code::UNCLASSIFIED, format!("unknown action {}", request.action))),
+        };
+        outcome.unwrap_or_else(|error| Some(self.failed(&head, &error)))
+    }
+
+    async fn act(&self, action: Action, head: &Head, request: &Request) -> Result<Option<Message>> {
+        let arguments = &request.arguments;
+        if action != Action::Version {
+            arguments.check()?;
+        }
+        let reply = match action {
+            Action::Version => information::version(self, head),
+            Action::Connect => login::connect(self, head, arguments).await?,
+            Action::Query => query::run(self, head, arguments.text("sql")?.to_owned()).await?,
+            Action::Fetch => results::fetch(self, head, arguments).await?,
+            Action::FetchBlock => results::fetch_block(self, head, arguments).await?,
+            Action::FreeResult => {
+                self.results.remove(arguments.unsigned("id")?);
+                return Ok(None);
+            }
+            Action::FieldCount => information::field_count(self, head, arguments)?,
+            Action::CurrentDatabase => information::current_database(self, head)?,
+            Action::ServerInformation => information::server_information(self, head),
+            Action::SetOptions => login::set_options(self, head, arguments)?,
+            Action::ConnectionInformation => information::connection_information(self, head, arguments)?,
+            Action::ServerStatus => information::server_status(self, head),
+        };
+        Ok(Some(reply))
+    }
+
+    async fn handle_binary(&self, bytes: &[u8]) -> Option<Message> {
+        let is_recorded = !self.version().has(Since::BINARY_QUERY);
+        let parsed = binary::Head::parse(bytes);
+        let (message, body) = parsed.unwrap_or((binary::Head { request: 0, resource: 0, action: 0 }, &[]));
+        let name = self.binary_action(message.action);
+        if name.is_none() && self.endpoint != Endpoint::Unified {
+            return None;
+        }
+        let head = Head::new(name.unwrap_or("unknown"), message.request);
+        let outcome = match (self.login(), name) {
+            (Err(error), _) => Err(error),
+            (_, None) if parsed.is_none() && !is_recorded => Err(Error::with(code::UNCLASSIFIED, "message length is too short")),
+            (_, None) if is_recorded => Err(Error::with(code::UNCLASSIFIED, "unknown action unknown")),
+            (_, None) => Err(Error::with(code::UNCLASSIFIED, format!("unknown binary action {}", message.action))),
+            (Ok(_), Some(_)) => self.act_binary(message, &head, body).await,
+        };
+        Some(outcome.unwrap_or_else(|error| self.failed(&head, &error)))
+    }
+
+    /// The name of a binary action in replies, where this endpoint has it.
+    fn binary_action(&self, action: u64) -> Option<&'static str> {
+        use Endpoint::{Query, Unified};
+        let (name, endpoints, since) = match action {
+            binary::action::WRITE_RAW_BLOCK => ("write_raw_block", [Unified, Query].as_slice(), None),
+            binary::action::WRITE_RAW_BLOCK_WITH_FIELDS => ("write_raw_block_with_fields", [Unified, Query].as_slice(), None),
+            binary::action::BINARY_QUERY => ("binary_query", [Unified].as_slice(), Some(Since::BINARY_QUERY)),
+            binary::action::FETCH_RAW_BLOCK => ("fetch_raw_block", [Unified].as_slice(), Some(Since::BINARY_QUERY)),
+            binary::action::VALIDATE_SQL => ("validate_sql", [Unified].as_slice(), Some(Since::DECIMAL)),
+            _ => return None,
+        };
+        (endpoints.contains(&self.endpoint) && since.is_none_or(|since| self.version().has(since))).then_some(name)
+    }
+
+    async fn act_binary(&self, message: binary::Head, head: &Head, body: &[u8]) -> Result<Message> {
+        match message.action {
+            binary::action::WRITE_RAW_BLOCK => write_raw::write_block(self, head, body, false).await,
+            binary::action::WRITE_RAW_BLOCK_WITH_FIELDS => write_raw::write_block(self, head, body, true).await,
+            binary::action::BINARY_QUERY => query::run_binary(self, head, body).await,
+            binary::action::FETCH_RAW_BLOCK => Ok(results::fetch_raw_block(self, head, message.resource, body).await),
+            binary::action::VALIDATE_SQL => query::validate(self, head, body).await,
+            other => Err(Error::internal(format!("binary action {other} has a name and no meaning"))),
+        }
+    }
+}
