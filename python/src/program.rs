@@ -54,6 +54,16 @@ impl RunningServer {
     }
 }
 
+impl Drop for RunningServer {
+    /// Stops outside the interpreter lock: a request that is to be finished may need it.
+    fn drop(&mut self) {
+        let Ok(handle) = self.handle.get() else { return };
+        let Some(mut handle) = handle.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        // Where the interpreter is ending there is no lock to give back, and dropping the handle stops the server too.
+        Python::try_attach(|py| py.detach(|| handle.shutdown()));
+    }
+}
+
 /// Runs the program `embudo` with a command line, the program's name first, and gives its exit code.
 #[pyfunction]
 pub fn run_program(py: Python<'_>, arguments: Vec<String>) -> u8 {
