@@ -16,7 +16,7 @@ LAYERS: dict[str, set[str]] = {
     "storage": {"types", "codec"},
     "catalog": {"types", "storage"},
     "query": {"types", "sql", "expr", "storage", "catalog"},
-    "engine": {"types", "codec", "sql", "expr", "storage", "catalog", "query"},
+    "engine": {"types", "codec", "sql", "expr", "storage", "catalog", "query", "wire"},
     "wire": {"types"},
     "client": {"types", "sql", "wire", "engine"},
     "server": {"types", "engine", "wire"},

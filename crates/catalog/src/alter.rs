@@ -79,18 +79,21 @@ impl Changing<'_> {
         match alteration {
             Alteration::Options { comment, ttl } => self.alter_options(table, comment.as_deref(), *ttl),
             Alteration::SetTag { name, value } => self.set_tag(table, name, value),
-            _ => match table {
-                Table::Child(_) => Err(refuse_child(alteration)),
-                Table::Normal(_) | Table::Super(_) => {
-                    let mut schema = (*table.schema()).clone();
-                    alter_schema(&mut schema, matches!(table, Table::Super(_)), alteration)?;
-                    schema.version += 1;
-                    let altered = self.now();
-                    self.push(Change::SetSchema { name: table.name().clone(), altered, schema });
-                    Ok(())
-                }
-            },
+            _ => self.alter_schema(table, std::slice::from_ref(alteration)),
         }
+    }
+
+    /// Several changes of columns and tags as one, each seeing those before it.
+    pub fn alter_schema(&mut self, table: &Table, alterations: &[Alteration]) -> Result<()> {
+        if let (Table::Child(_), Some(first)) = (table, alterations.first()) {
+            return Err(refuse_child(first));
+        }
+        let mut schema = (*table.schema()).clone();
+        alterations.iter().try_for_each(|alteration| alter_schema(&mut schema, matches!(table, Table::Super(_)), alteration))?;
+        schema.version += 1;
+        let altered = self.now();
+        self.push(Change::SetSchema { name: table.name().clone(), altered, schema });
+        Ok(())
     }
 
     fn alter_options(&mut self, table: &Table, comment: Option<&str>, ttl: Option<u32>) -> Result<()> {

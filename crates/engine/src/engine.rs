@@ -12,6 +12,7 @@ use embudo_types::{Error, Result, Zone};
 use parking_lot::{Condvar, Mutex};
 
 use crate::Session;
+use crate::schemaless::SeriesCache;
 use crate::activity::Activity;
 
 /// Where an engine keeps its data.
@@ -85,6 +86,7 @@ pub struct Engine {
     started: i64,
     next_session: AtomicU32,
     activity: Arc<Activity>,
+    series: SeriesCache,
     closed: Mutex<bool>,
 }
 
@@ -151,6 +153,7 @@ impl Engine {
             identity,
             next_session: AtomicU32::new(1),
             activity: Arc::default(),
+            series: SeriesCache::default(),
             closed: Mutex::new(false),
         })
     }
@@ -199,6 +202,11 @@ impl Engine {
 
     pub(crate) fn activity(&self) -> &Arc<Activity> {
         &self.activity
+    }
+
+    /// Series that points were written to.
+    pub(crate) fn series(&self) -> &SeriesCache {
+        &self.series
     }
 
     /// Nanoseconds since 1970 when it was opened.

@@ -15,6 +15,7 @@ mod insert;
 mod insert_select;
 mod pending;
 mod row_set;
+mod schemaless;
 mod session;
 mod show;
 mod show_create;
@@ -25,5 +26,6 @@ mod template;
 mod user_ddl;
 
 pub use engine::{Engine, EngineOptions, Location, after_fork};
+pub use schemaless::{LineOptions, LinesWritten};
 pub use session::Session;
 pub use statement::{Statement, StatementField};

@@ -108,6 +108,11 @@ impl Pending {
         self.databases.len() - 1
     }
 
+    /// Ticks that rows of a database may have.
+    pub fn allowed(&self, database: DatabaseNumber) -> std::ops::RangeInclusive<i64> {
+        self.databases[database].allowed.clone()
+    }
+
     /// The number of a table that this statement has named before.
     pub fn known(&self, database: DatabaseNumber, name: &str) -> Option<TableNumber> {
         self.databases[database].by_name.get(name).copied()

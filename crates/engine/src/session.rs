@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 
 use crate::activity::SessionEntry;
 use crate::system_tables::SystemView;
-use crate::{Engine, Statement, batch_insert, dispatch};
+use crate::{Engine, LineOptions, LinesWritten, Statement, batch_insert, dispatch, schemaless};
 
 /// A session of one user. Clones are the same session.
 #[derive(Clone, Debug)]
@@ -104,6 +104,28 @@ impl Session {
             embudo_types::Outcome::Affected(rows) => Ok(rows),
             embudo_types::Outcome::Rows(_) => Ok(0),
         }
+    }
+
+    /// Writes points of a line protocol as one atomic record; supertables are made and widened as the points need. A bad point refuses the
+    /// whole text, with the number of its line where there are several.
+    ///
+    /// ```
+    /// use embudo_engine::{Engine, EngineOptions, LineOptions};
+    /// use embudo_wire::schemaless::LineProtocol;
+    /// let session = Engine::open(EngineOptions::memory())?.session("root")?;
+    /// session.execute("CREATE DATABASE d", &[])?;
+    /// session.use_database("d")?;
+    /// let written = session.write_lines("cpu,host=a usage=0.5\ncpu,host=b usage=0.25", &LineOptions::new(LineProtocol::Influx))?;
+    /// assert_eq!(written.affected_rows, 2);
+    /// # Ok::<(), embudo_types::Error>(())
+    /// ```
+    pub fn write_lines(&self, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
+        let mut written = LinesWritten::default();
+        self.run("schemaless write", &[], |context| {
+            written = schemaless::write_lines(context, text, options)?;
+            Ok(ResultSet::affected(written.affected_rows))
+        })?;
+        Ok(written)
     }
 
     /// Runs `work` as a statement that lists show and [`interrupt`](Self::interrupt) ends.

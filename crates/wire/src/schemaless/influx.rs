@@ -4,57 +4,116 @@ use std::borrow::Cow;
 
 use embudo_types::{Error, Result, code};
 
-use super::{FieldValue, Point, TimeUnit, in_line, value};
+use super::{FieldValue, MAX_KEY, MAX_MEASUREMENT, Point, TimeUnit, in_line, invalid_key, telnet::underscored, value};
+
+/// One line with its series still as written: whoever knows that text need not take it apart. Reused from line to line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InfluxLine<'a> {
+    /// Measurement and tags as written; [`parse_series`] takes them apart.
+    pub series: &'a str,
+    /// Columns in the order written; whether one comes twice is not looked at.
+    pub fields: Vec<(Cow<'a, str>, FieldValue<'a>)>,
+    /// When; `None`: now.
+    pub time: Option<(i64, TimeUnit)>,
+}
 
 /// Calls `each` with every point of `lines`, in order. Blank lines and comments (`#`) are passed over; a text without any point is an
 /// error. The first bad line ends the work with an error that carries its number; points before it have been given.
 pub fn parse_influx<'a>(lines: &'a str, unit: TimeUnit, each: &mut dyn FnMut(&Point<'a>) -> Result<()>) -> Result<()> {
-    let count = lines.lines().count();
-    let (mut point, mut seen) = (Point::default(), false);
+    let mut point = Point::default();
+    parse_influx_lines(lines, unit, &mut |line| {
+        point.clear();
+        parse_series(line.series, &mut point)?;
+        point.fields.extend_from_slice(&line.fields);
+        point.time = line.time;
+        point.check()?;
+        each(&point)
+    })
+}
+
+/// As [`parse_influx`], with series as written.
+pub fn parse_influx_lines<'a>(lines: &'a str, unit: TimeUnit, each: &mut dyn FnMut(&InfluxLine<'a>) -> Result<()>) -> Result<()> {
+    let (mut parsed, mut seen) = (InfluxLine::default(), false);
     for (at, line) in lines.lines().enumerate() {
         let line = line.trim_end_matches(['\r', ' ']).trim_start_matches(' ');
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         seen = true;
-        point.clear();
-        parse_line(line, unit, &mut point).and_then(|()| each(&point)).map_err(|error| in_line(&error, at + 1, count))?;
+        parse_line(line, unit, &mut parsed).and_then(|()| each(&parsed)).map_err(|error| in_line(&error, at + 1, lines))?;
     }
     if seen { Ok(()) } else { Err(Error::with(code::INVALID_DATA_FORMAT, "line num is invalid")) }
 }
 
-fn parse_line<'a>(line: &'a str, unit: TimeUnit, point: &mut Point<'a>) -> Result<()> {
-    let end = unescaped(line, b", ").unwrap_or(line.len());
-    point.measurement_text = &line[..end];
-    point.measurement = unescape(&line[..end]);
-    let mut rest = &line[end..];
-    while let Some(tags) = rest.strip_prefix(',') {
-        let end = unescaped(tags, b", ").unwrap_or(tags.len());
-        let (key, text) = key_and_value(&tags[..end])?;
-        if text.is_empty() {
-            return Err(value::invalid(text));
-        }
-        point.tags.push((key, FieldValue::NChar(unescape(text))));
-        rest = &tags[end..];
+/// Takes the measurement and the tags of a series apart, into a point that has none.
+pub fn parse_series<'a>(series: &'a str, point: &mut Point<'a>) -> Result<()> {
+    let end = unescaped(series, b',').unwrap_or(series.len());
+    point.measurement_text = &series[..end];
+    point.measurement = underscored(unescape(&series[..end]));
+    if point.measurement.is_empty() || point.measurement.len() > MAX_MEASUREMENT {
+        return Err(Error::with(code::INVALID_DATA_FORMAT, "measure is empty or too large than 192"));
     }
-    let mut rest = rest.trim_start_matches(' ');
+    let mut rest = &series[end..];
+    while let Some(tags) = rest.strip_prefix(',') {
+        let (key, after) = key(tags)?;
+        let end = unescaped(after, b',').unwrap_or(after.len());
+        if end == 0 {
+            return Err(value::invalid(after));
+        }
+        point.tags.push((key, FieldValue::NChar(unescape(&after[..end]))));
+        rest = &after[end..];
+    }
+    Ok(())
+}
+
+fn parse_line<'a>(line: &'a str, unit: TimeUnit, parsed: &mut InfluxLine<'a>) -> Result<()> {
+    let end = unescaped(line, b' ').unwrap_or(line.len());
+    parsed.series = &line[..end];
+    parsed.fields.clear();
+    let mut rest = line[end..].trim_start_matches(' ');
     if rest.is_empty() {
         return Err(Error::with(code::INVALID_DATA_FORMAT, "cols is empty"));
     }
     loop {
-        let end = field_end(rest)?;
-        let (key, text) = key_and_value(&rest[..end])?;
-        point.fields.push((key, value::require(text)?));
-        rest = &rest[end..];
+        let (key, after) = key(rest)?;
+        let end = value_end(after)?;
+        if end == 0 {
+            return Err(value::invalid(after));
+        }
+        parsed.fields.push((key, value::require(&after[..end])?));
+        rest = &after[end..];
         let Some(next) = rest.strip_prefix(',') else { break };
         rest = next;
     }
-    point.time = timestamp(rest.trim_matches(' '), unit)?;
-    point.check()
+    parsed.time = timestamp(rest.trim_matches(' '), unit)?;
+    Ok(())
 }
 
-/// Where a field ends: an unescaped comma or blank outside quotes.
-fn field_end(text: &str) -> Result<usize> {
+/// The key that a text begins with, and what stands behind its `=`.
+fn key(text: &str) -> Result<(Cow<'_, str>, &str)> {
+    let (bytes, mut at, mut is_escaped) = (text.as_bytes(), 0, false);
+    loop {
+        match bytes.get(at) {
+            Some(b'=') => break,
+            Some(b'\\') => {
+                is_escaped = true;
+                at += 1;
+            }
+            Some(b' ' | b',') => return Err(Error::with(code::INVALID_DATA_FORMAT, format!("invalid data:{}", &text[at..]))),
+            Some(_) => {}
+            None => return Err(invalid_key(text)),
+        }
+        at += 1;
+    }
+    let key = if is_escaped { unescape(&text[..at]) } else { Cow::Borrowed(&text[..at]) };
+    if key.is_empty() || key.len() > MAX_KEY {
+        return Err(invalid_key(&key));
+    }
+    Ok((key, &text[at + 1..]))
+}
+
+/// Where a value ends: an unescaped comma or blank outside quotes.
+fn value_end(text: &str) -> Result<usize> {
     let (bytes, mut at, mut inside) = (text.as_bytes(), 0, false);
     while at < bytes.len() {
         match bytes[at] {
@@ -72,11 +131,6 @@ fn field_end(text: &str) -> Result<usize> {
     Ok(bytes.len())
 }
 
-fn key_and_value(pair: &str) -> Result<(Cow<'_, str>, &str)> {
-    let Some(equals) = unescaped(pair, b"=") else { return Err(value::invalid("")) };
-    Ok((unescape(&pair[..equals]), &pair[equals + 1..]))
-}
-
 fn timestamp(text: &str, unit: TimeUnit) -> Result<Option<(i64, TimeUnit)>> {
     if text.is_empty() || text == "0" {
         return Ok(None);
@@ -85,18 +139,17 @@ fn timestamp(text: &str, unit: TimeUnit) -> Result<Option<(i64, TimeUnit)>> {
     Ok(Some((count, unit)))
 }
 
-/// Position of the first byte of `stops` that no backslash stands before.
-fn unescaped(text: &str, stops: &[u8]) -> Option<usize> {
-    let (bytes, mut at) = (text.as_bytes(), 0);
-    while at < bytes.len() {
-        if bytes[at] == b'\\' {
-            at += 1;
-        } else if stops.contains(&bytes[at]) {
+/// Position of the first `stop` (an ASCII character) behind an even number of backslashes.
+fn unescaped(text: &str, stop: u8) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find(char::from(stop))?;
+        let backslashes = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if backslashes % 2 == 0 {
             return Some(at);
         }
-        at += 1;
+        from = at + 1;
     }
-    None
 }
 
 /// A name or tag value without its escapes; a backslash before any other character stays.
@@ -175,6 +228,9 @@ mod tests {
             ("bad", 0x3002, "cols is empty"),
             ("bad,t=a", 0x3002, "cols is empty"),
             ("bad,t=a v=", 0x3002, "invalid value:"),
+            ("m1,t1=a c1= 1", 0x3002, "invalid value: 1"),
+            ("bad line", 0x021F, "invalid key or key is too long than 64:line"),
+            ("not a line", 0x3002, "invalid data: line"),
             ("bad,t=a v=1 xyz", 0x0127, "invalid timestamp:xyz"),
             ("bad,t=a v=\"unterminated 17", 0x3002, "unbalanced quotes:\"unterminated 17"),
             ("", 0x3002, "line num is invalid"),
@@ -187,6 +243,8 @@ mod tests {
             assert_eq!((error.code().0, error.message()), (code, message), "{line}");
         }
         assert!(points("m,a=1,a=2 v=1").is_err());
+        assert!(points(&format!("m {}=1", "k".repeat(65))).is_err());
+        assert!(points("bad\\").is_err() && points("bad\\ v\\").is_err() && points("m,\\").is_err() && points("m a=\\").is_err());
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn parse_point(json: &Json) -> Result<Point<'_>> {
     let metric = member("metric")?.as_str().ok_or_else(kind)?;
     let tags = member("tags")?.as_object().ok_or_else(kind)?;
     let point = Point {
-        measurement: underscored(metric),
+        measurement: underscored(Cow::Borrowed(metric)),
         measurement_text: metric,
         tags: tags.iter().map(|(key, json)| Ok((Cow::Borrowed(key.as_str()), value(json, true)?))).collect::<Result<_>>()?,
         fields: vec![(Cow::Borrowed(VALUE_COLUMN), value(member("value")?, false)?)],

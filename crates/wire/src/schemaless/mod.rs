@@ -22,7 +22,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use embudo_types::{Error, Precision, Result, code};
 use md5::{Digest, Md5};
 
-pub use influx::parse_influx;
+pub use influx::{InfluxLine, parse_influx, parse_influx_lines, parse_series};
 pub use json::parse_json;
 pub use telnet::parse_telnet;
 
@@ -76,6 +76,29 @@ pub enum FieldValue<'a> {
     Geometry(Cow<'a, str>),
 }
 
+/// How points are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineProtocol {
+    /// InfluxDB lines.
+    Influx,
+    /// OpenTSDB telnet lines.
+    Telnet,
+    /// OpenTSDB JSON.
+    Json,
+}
+
+impl LineProtocol {
+    /// The protocol of a request's or the C interface's number, 1 to 3.
+    pub fn from_id(id: i32) -> Result<Self> {
+        match id {
+            1 => Ok(Self::Influx),
+            2 => Ok(Self::Telnet),
+            3 => Ok(Self::Json),
+            _ => Err(Error::with(code::INVALID_LINE_PROTOCOL_TYPE, "protocol invalidate")),
+        }
+    }
+}
+
 /// Unit of a written time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeUnit {
@@ -106,6 +129,11 @@ impl TimeUnit {
             "" | "ns" => Self::Nano,
             _ => return Err(Error::new(code::INVALID_TIMESTAMP_FORMAT)),
         })
+    }
+
+    /// As [`parse`](Self::parse), but what is no unit means nanoseconds, as HTTP and WebSocket requests were seen to be understood.
+    pub fn of_request(text: &str) -> Self {
+        Self::parse(text).unwrap_or_default()
     }
 
     /// The unit of a C interface's number, 0 to 6.
@@ -166,7 +194,7 @@ impl Point<'_> {
         let keys = || self.tags.iter().chain(&self.fields).map(|(key, _)| key);
         for (at, key) in keys().enumerate() {
             if key.is_empty() || key.len() > MAX_KEY {
-                return Err(Error::with(code::INVALID_DATA_FORMAT, format!("invalid key or key is too long than 64:{key}")));
+                return Err(invalid_key(key));
             }
             if keys().take(at).any(|earlier| earlier == key) {
                 return Err(Error::new(code::DUPLICATED_COLUMN_NAMES));
@@ -202,7 +230,11 @@ impl FieldValue<'_> {
     }
 }
 
-/// The same error with the number of its line in front of its text, where there are several.
-fn in_line(error: &Error, line: usize, lines: usize) -> Error {
-    if lines < 2 { error.clone() } else { Error::with(error.code(), format!("{} (line {line})", error.message())) }
+fn invalid_key(key: &str) -> Error {
+    Error::with(code::INVALID_COLUMN_LENGTH, format!("invalid key or key is too long than 64:{key}"))
+}
+
+/// The same error with the number of its line behind its text, where there are several.
+fn in_line(error: &Error, line: usize, lines: &str) -> Error {
+    if lines.lines().nth(1).is_none() { error.clone() } else { Error::with(error.code(), format!("{} (line {line})", error.message())) }
 }

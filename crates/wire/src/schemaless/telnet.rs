@@ -11,7 +11,6 @@ pub const VALUE_COLUMN: &str = "_value";
 
 /// Calls `each` with every point of `lines`, in order; otherwise as [`super::parse_influx`].
 pub fn parse_telnet<'a>(lines: &'a str, each: &mut dyn FnMut(&Point<'a>) -> Result<()>) -> Result<()> {
-    let count = lines.lines().count();
     let (mut point, mut seen) = (Point::default(), false);
     for (at, line) in lines.lines().enumerate() {
         let line = line.trim_matches(['\r', ' ']);
@@ -21,7 +20,7 @@ pub fn parse_telnet<'a>(lines: &'a str, each: &mut dyn FnMut(&Point<'a>) -> Resu
         }
         seen = true;
         point.clear();
-        parse_line(line, &mut point).and_then(|()| each(&point)).map_err(|error| in_line(&error, at + 1, count))?;
+        parse_line(line, &mut point).and_then(|()| each(&point)).map_err(|error| in_line(&error, at + 1, lines))?;
     }
     if seen { Ok(()) } else { Err(Error::with(code::INVALID_DATA_FORMAT, "line num is invalid")) }
 }
@@ -30,7 +29,7 @@ fn parse_line<'a>(line: &'a str, point: &mut Point<'a>) -> Result<()> {
     let mut words = line.split(' ').filter(|word| !word.is_empty());
     let metric = words.next().unwrap_or_default();
     point.measurement_text = metric;
-    point.measurement = underscored(metric);
+    point.measurement = underscored(Cow::Borrowed(metric));
     let Some(time) = words.next() else { return Err(Error::with(code::TABLE_NAME_TOO_LONG, "invalid data:")) };
     point.time = timestamp(time)?;
     let text = words.next().unwrap_or_default();
@@ -50,8 +49,8 @@ fn parse_line<'a>(line: &'a str, point: &mut Point<'a>) -> Result<()> {
 }
 
 /// A metric's name as that of a supertable: dots become underscores.
-pub fn underscored(metric: &str) -> Cow<'_, str> {
-    if metric.contains('.') { Cow::Owned(metric.replace('.', "_")) } else { Cow::Borrowed(metric) }
+pub fn underscored(metric: Cow<'_, str>) -> Cow<'_, str> {
+    if metric.contains('.') { Cow::Owned(metric.replace('.', "_")) } else { metric }
 }
 
 fn timestamp(text: &str) -> Result<Option<(i64, TimeUnit)>> {
