@@ -163,8 +163,8 @@ fn calendar_grid(length: Duration, offset: Option<WindowDuration>, sliding: Opti
         Some(WindowDuration::Duration(sliding)) if sliding.unit.is_calendar() && sliding != length => {
             Err(Error::new(code::DOES_NOT_SUPPORT_SLIDING_WHEN_INTERVAL))
         }
-        Some(WindowDuration::Duration(sliding)) if sliding == length => Ok(Grid::calendar(length, offset, precision, &context.zone, context.now)),
+        Some(WindowDuration::Duration(sliding)) if sliding == length => Ok(Grid::calendar(length, offset, precision, &context.zone)),
         Some(_) => Err(Error::new(code::SLIDING_VALUE_NO_LARGER_THAN_THE)),
-        None => Ok(Grid::calendar(length, offset, precision, &context.zone, context.now)),
+        None => Ok(Grid::calendar(length, offset, precision, &context.zone)),
     }
 }

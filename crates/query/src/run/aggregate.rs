@@ -156,7 +156,7 @@ impl Accumulator {
                 if range.end >= end {
                     return Ok(false);
                 }
-                (start, (start, end))
+                (start, grid.shown(start, range.start))
             }
             _ => (0, (0, 0)),
         };

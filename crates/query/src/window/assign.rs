@@ -136,7 +136,7 @@ impl Assigner {
                         let opens = grid.last_start(ticks[row]);
                         let closes = grid.end(opens);
                         let next = gallop(row + 1, end, |at| ticks[at] < closes);
-                        let group = groups.number(partition, opens, || (opens, closes));
+                        let group = groups.number(partition, opens, || grid.shown(opens, ticks[row]));
                         push(runs, group, row, next);
                         row = next;
                     }

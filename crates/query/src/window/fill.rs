@@ -69,11 +69,12 @@ fn partition(plan: &SelectPlan, fill: &FillPlan, grid: &Windows, rows: Option<&B
         let starts = ticks(&batch.columns[fill.start]);
         let mut row = 0;
         for (window, start) in grid.starts.iter().enumerate() {
-            while row < starts.len() && starts[row] < *start {
+            while row < starts.len() && starts[row] < *start && !fill.grid.is_shown_as(*start, starts[row]) {
                 row += 1;
             }
-            if row < starts.len() && starts[row] == *start {
+            if row < starts.len() && fill.grid.is_shown_as(*start, starts[row]) {
                 row_of[window] = row as u32;
+                row += 1;
             }
         }
     }

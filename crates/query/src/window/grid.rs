@@ -2,7 +2,8 @@
 //!
 //! Windows of fixed length start at multiples of the step since the epoch, plus the offset; where the length is in days or weeks
 //! the epoch is local midnight of the zone's standard time, so that such a window is always 24 or 168 hours. Windows of months and
-//! years start at calendar months, counted from year 0, in the same standard time. (Recorded in golden/zones.)
+//! years start at calendar months, counted from year 0, in local time; what TDengine shows as their bounds is reckoned with the
+//! offset of their first row ([`Grid::shown`]). (Recorded in golden/zones.)
 
 use embudo_types::{Duration, DurationUnit, Precision, Zone};
 
@@ -28,13 +29,16 @@ pub(crate) enum Grid {
         offset_months: i64,
         /// Of the database.
         precision: Precision,
-        /// The session's standard time.
+        /// Of the session.
         zone: Zone,
     },
 }
 
 /// Window starts beyond this are out of the calendar; both ends of time clamp to it.
 const CALENDAR_SECONDS: i64 = 250_000_000_000;
+
+/// No clock change moves further than this.
+const LARGEST_CLOCK_CHANGE: i64 = 2 * 3_600;
 
 impl Grid {
     /// A grid of fixed windows; `local` where the length is in days or weeks. `now` decides the zone's standard offset in force.
@@ -44,8 +48,8 @@ impl Grid {
     }
 
     /// A grid of calendar windows.
-    pub(crate) fn calendar(length: Duration, offset: Option<Duration>, precision: Precision, zone: &Zone, now: i64) -> Self {
-        let zone = Zone::fixed(zone.standard_offset(now, Precision::Nano));
+    pub(crate) fn calendar(length: Duration, offset: Option<Duration>, precision: Precision, zone: &Zone) -> Self {
+        let zone = zone.clone();
         let months = |duration: Duration| duration.value.saturating_mul(if duration.unit == DurationUnit::Year { 12 } else { 1 });
         let (offset, offset_months) = match offset {
             Some(offset) if offset.unit.is_calendar() => (0, months(offset)),
@@ -104,6 +108,35 @@ impl Grid {
         }
     }
 
+    /// `_wstart` and `_wend` of the window that starts at `start` and whose first row is at `tick`: across a clock change a
+    /// calendar window's bounds keep the offset that its first row has.
+    pub(crate) fn shown(&self, start: i64, tick: i64) -> (i64, i64) {
+        let Self::Calendar { precision, zone, .. } = self else { return (start, self.end(start)) };
+        let offset = zone.offset_at(tick, *precision);
+        if offset == zone.offset_at(start, *precision) && offset == zone.offset_at(self.end(start), *precision) {
+            return (start, self.end(start));
+        }
+        let fixed = self.with_zone(Zone::fixed(offset));
+        let start = fixed.last_start(tick);
+        (start, fixed.end(start))
+    }
+
+    fn with_zone(&self, new: Zone) -> Self {
+        let mut grid = self.clone();
+        if let Self::Calendar { zone, .. } = &mut grid {
+            *zone = new;
+        }
+        grid
+    }
+
+    /// Whether the window shown with a start is the one that starts at `start`.
+    pub(crate) fn is_shown_as(&self, start: i64, shown: i64) -> bool {
+        match self {
+            Self::Fixed { .. } => start == shown,
+            Self::Calendar { precision, .. } => start.abs_diff(shown) <= LARGEST_CLOCK_CHANGE.unsigned_abs() * precision.ticks_per_second().unsigned_abs(),
+        }
+    }
+
     /// Whether windows lie edge to edge.
     pub(crate) fn is_tumbling(&self) -> bool {
         match self {
@@ -155,7 +188,7 @@ mod tests {
         let (length, zone) = (Duration::parse(length).unwrap(), Zone::named(zone).unwrap());
         let offset = offset.map(|offset| Duration::parse(offset).unwrap());
         if length.unit.is_calendar() {
-            return Grid::calendar(length, offset, Precision::Milli, &zone, 1_710_000_000_000_000_000);
+            return Grid::calendar(length, offset, Precision::Milli, &zone);
         }
         let local = matches!(length.unit, DurationUnit::Day | DurationUnit::Week);
         let ticks = length.ticks(Precision::Milli).unwrap();
@@ -169,7 +202,7 @@ mod tests {
             ("7s", None, "UTC", "2024-03-10 00:00:01", "2024-03-09 23:59:56"),
             ("1d", None, "America/New_York", "2024-03-11 04:30:00", "2024-03-10 05:00:00"),
             ("1n", None, "Asia/Shanghai", "2024-03-09 10:00:00", "2024-02-29 16:00:00"),
-            ("1n", None, "America/New_York", "2024-04-15", "2024-04-01 05:00:00"),
+            ("1n", None, "America/New_York", "2024-04-15", "2024-04-01 04:00:00"),
             ("3n", None, "UTC", "1955-07-05", "1955-07-01"),
             ("10y", None, "UTC", "1955-07-05", "1950-01-01"),
             ("1n", Some("3d"), "UTC", "2024-03-01", "2024-02-04"),
@@ -194,7 +227,7 @@ mod tests {
         #[test]
         fn every_tick_lies_in_its_month(tick in -4_000_000_000_000_i64..4_000_000_000_000, months in 1_i64..30, days in 0_i64..20) {
             let offset = Duration { value: days, unit: DurationUnit::Day };
-            let grid = Grid::calendar(Duration { value: months, unit: DurationUnit::Month }, Some(offset), Precision::Milli, &Zone::named("Europe/Berlin").unwrap(), 0);
+            let grid = Grid::calendar(Duration { value: months, unit: DurationUnit::Month }, Some(offset), Precision::Milli, &Zone::named("Europe/Berlin").unwrap());
             let start = grid.last_start(tick);
             prop_assert!(start <= tick, "{start} {tick}");
             prop_assert!(tick < grid.end(start));
