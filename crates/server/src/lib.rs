@@ -3,13 +3,14 @@
 //! The only crate that knows tokio. It reads requests, lets them wait their turn, runs them on the engine in blocking threads and
 //! streams results; what a statement means is the engine's business, what a body looks like is `wire`'s.
 //!
-//! One folder a protocol (`rest`, `websocket`), all on the same parts: `authentication` (who asks), `turns` (who runs when), `answer` (a result
+//! One folder a protocol (`rest`, `websocket`, `ingest`), all on the same parts: `authentication` (who asks), `turns` (who runs when), `answer` (a result
 //! as a body, piece by piece), `compression`, `metrics`, `connections` (sockets, limits, the graceful stop).
 
 mod answer;
 mod authentication;
 mod compression;
 mod connections;
+mod ingest;
 mod metrics;
 mod options;
 mod refusal;

@@ -44,6 +44,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, Error::with(code::UNCLASSIFIED, desc))
     }
 
+    /// Its status, and the error where there is one.
+    pub fn into_parts(self) -> (StatusCode, Option<Error>) {
+        (self.status, self.error)
+    }
+
     /// The response, compressed for a client that asked for it.
     pub fn respond(self, gzip: bool) -> Response {
         let Some(error) = &self.error else { return self.status.into_response() };

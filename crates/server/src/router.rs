@@ -16,6 +16,7 @@ use axum::{
 use embudo_engine::Engine;
 
 use crate::{
+    ingest,
     metrics::{self, Metrics},
     options::ServerOptions,
     refusal, rest,
@@ -53,6 +54,11 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/rest/ws", get(websocket::query))
         .route("/rest/stmt", get(websocket::statement))
         .route("/rest/schemaless", get(websocket::schemaless))
+        .route("/influxdb/v1/write", post(ingest::influx::write))
+        .route("/opentsdb/v1/put/json/{database}", post(ingest::opentsdb::put_json))
+        .route("/opentsdb/v1/put/telnet/{database}", post(ingest::opentsdb::put_telnet))
+        .route("/prometheus/v1/remote_write/{database}", post(ingest::prometheus::remote_write))
+        .route("/prometheus/v1/remote_read/{database}", post(ingest::prometheus::remote_read))
         .route("/-/ping", get(ping))
         .route("/metrics", get(show_metrics))
         .fallback(refusal::not_found)
@@ -78,7 +84,21 @@ async fn observe(Shared(state): Shared<Arc<State>>, request: Request, next: Next
 
 /// The paths that are counted apart; names and secrets inside a path must not become labels.
 fn family(path: &str) -> &'static str {
-    const FAMILIES: [&str; 8] = ["/ws", "/rest/ws", "/rest/stmt", "/rest/schemaless", "/rest/sql", "/rest/login", "/-/ping", "/metrics"];
+    const FAMILIES: [&str; 13] = [
+        "/ws",
+        "/rest/ws",
+        "/rest/stmt",
+        "/rest/schemaless",
+        "/rest/sql",
+        "/rest/login",
+        "/influxdb/v1/write",
+        "/opentsdb/v1/put/json",
+        "/opentsdb/v1/put/telnet",
+        "/prometheus/v1/remote_write",
+        "/prometheus/v1/remote_read",
+        "/-/ping",
+        "/metrics",
+    ];
     FAMILIES.into_iter().find(|family| path.starts_with(family)).unwrap_or("other")
 }
 

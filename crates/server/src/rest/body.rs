@@ -25,13 +25,7 @@ pub async fn read_statement(headers: &HeaderMap, body: Body, options: &ServerOpt
     if bytes.is_empty() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, Error::new(code::REQUEST_EMPTY)));
     }
-    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip")) {
-        bytes = compression::inflate(&bytes, options.body_bytes).map_err(|failure| match failure {
-            // As recorded, without a text.
-            Failure::Broken => Refusal::bare(StatusCode::BAD_REQUEST),
-            Failure::TooBig => too_big(options.body_bytes),
-        })?;
-    }
+    bytes = inflated(headers, bytes, options)?;
     let statement = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Refusal::from(Error::with(code::SYNTAX_ERROR_NEAR, format!("syntax error: the statement is not valid UTF-8 at byte {at}")))
@@ -42,6 +36,23 @@ pub async fn read_statement(headers: &HeaderMap, body: Body, options: &ServerOpt
         length if length == statement.len() => Ok(statement),
         _ => Ok(trimmed.to_owned()),
     }
+}
+
+/// Reads a body of any kind, inflated.
+pub async fn read_bytes(headers: &HeaderMap, body: Body, options: &ServerOptions) -> Result<Vec<u8>, Refusal> {
+    let bytes = read(headers, body, options.body_bytes, options.body_timeout).await?;
+    if bytes.is_empty() { Ok(bytes) } else { inflated(headers, bytes, options) }
+}
+
+fn inflated(headers: &HeaderMap, bytes: Vec<u8>, options: &ServerOptions) -> Result<Vec<u8>, Refusal> {
+    if !headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip")) {
+        return Ok(bytes);
+    }
+    compression::inflate(&bytes, options.body_bytes).map_err(|failure| match failure {
+        // As recorded, without a text.
+        Failure::Broken => Refusal::bare(StatusCode::BAD_REQUEST),
+        Failure::TooBig => too_big(options.body_bytes),
+    })
 }
 
 fn too_big(limit: usize) -> Refusal {

@@ -1,6 +1,6 @@
 //! The REST endpoints (spec/protocols.md section 1): statements and logins.
 
-mod body;
+pub mod body;
 pub mod login;
 mod parameters;
 pub mod sql;
