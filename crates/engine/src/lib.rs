@@ -28,4 +28,4 @@ mod user_ddl;
 pub use engine::{Engine, EngineOptions, Location, after_fork};
 pub use schemaless::{LineOptions, LinesWritten};
 pub use session::Session;
-pub use statement::{Statement, StatementField};
+pub use statement::{FieldRole, Statement, StatementField};

@@ -1,5 +1,7 @@
 //! Prepared statements: parsed once, bound many times, column by column where the statement allows it.
 
+mod parameters;
+
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
@@ -26,8 +28,19 @@ pub struct StatementField {
     pub data_type: DataType,
     /// Precision of a timestamp.
     pub precision: Precision,
-    /// Whether it is a tag.
-    pub tag: bool,
+    /// Which of the three.
+    pub role: FieldRole,
+}
+
+/// What a field of a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldRole {
+    /// The name of the table.
+    Table,
+    /// A tag of the table.
+    Tag,
+    /// A column of its rows.
+    Column,
 }
 
 /// A prepared statement. `INSERT INTO ? [USING s TAGS(?, …)] [(columns)] VALUES(?, …)` takes a table name, tags and columns of cells, any
@@ -75,6 +88,7 @@ impl Statement {
         let kind = if embudo_sql::insert::is_insert(sql) {
             match template::parse(sql) {
                 Some(template) => {
+                    let template = parameters::resolve(&session, sql, template);
                     let table = template.table.clone();
                     let insert = PreparedInsert { template, table, tags: None, route: None, pending: Pending::default(), rows: 0 };
                     Kind::Insert(Box::new(insert))
@@ -112,7 +126,7 @@ impl Statement {
                 name: column.name.clone(),
                 data_type: column.data_type,
                 precision: layout.precision,
-                tag: column.role == ColumnRole::Tag,
+                role: FieldRole::Column,
             };
             fields = layout.columns.iter().map(field).collect();
             Ok(ResultSet::affected(0))
@@ -129,7 +143,7 @@ impl Statement {
             let schema = supertable.schema();
             for place in insert.template.tag_places(&schema)? {
                 let tag = &schema.tags[place];
-                fields.push(StatementField { name: tag.name.to_string(), data_type: tag.data_type, precision: database.precision(), tag: true });
+                fields.push(StatementField { name: tag.name.to_string(), data_type: tag.data_type, precision: database.precision(), role: FieldRole::Tag });
             }
             Ok(ResultSet::affected(0))
         })?;
@@ -139,7 +153,11 @@ impl Statement {
     /// Names the table of `INSERT INTO ?`: `[database.]table`.
     pub fn set_table(&mut self, name: &str) -> Result<()> {
         let Kind::Insert(insert) = &mut self.kind else { return Err(Error::new(code::OPERATION_NOT_SUPPORTED)) };
-        let name = object_name(name)?;
+        let mut name = object_name(name)?;
+        if name.database.is_none() && insert.template.mixed.is_some() {
+            // Children lie where their supertable does.
+            name.database = insert.template.supertable.as_ref().and_then(|supertable| supertable.database.clone());
+        }
         if insert.table.as_ref() != Some(&name) {
             insert.table = Some(name);
             insert.route = None;

@@ -22,6 +22,19 @@ pub(crate) struct InsertTemplate {
     pub columns: Vec<String>,
     /// `?` in the row.
     pub cells: usize,
+    /// What the `?` of a row stand for where it also names the child and its tags: `INSERT INTO s (tbname, …)`.
+    pub mixed: Option<Vec<Place>>,
+}
+
+/// What a `?` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The table's name.
+    Table,
+    /// The tag with this number among those given.
+    Tag(usize),
+    /// The column with this number among those given.
+    Column(usize),
 }
 
 /// A value of TAGS(…) as written.
@@ -43,6 +56,41 @@ pub(crate) enum Cell {
 }
 
 impl InsertTemplate {
+    /// The same statement as one that names its table by `?` and its tags in TAGS(…), where `name` is a supertable and `tbname` among the
+    /// columns.
+    pub fn of_supertable(&self, name: &ObjectName, schema: &Schema) -> Option<Self> {
+        if !self.columns.iter().any(|column| column == "tbname") || self.columns.len() != self.cells {
+            return None;
+        }
+        let mut template = Self { table: None, supertable: Some(name.clone()), columns: Vec::new(), cells: 0, ..self.clone() };
+        let mut mixed = Vec::with_capacity(self.cells);
+        for column in &self.columns {
+            mixed.push(if column == "tbname" {
+                Place::Table
+            } else if schema.tag(column).is_some() {
+                template.tag_names.push(column.clone());
+                template.tags.push(TagCell::Bound);
+                Place::Tag(template.tags.len() - 1)
+            } else {
+                template.columns.push(column.clone());
+                template.cells += 1;
+                Place::Column(template.cells - 1)
+            });
+        }
+        template.mixed = Some(mixed);
+        Some(template)
+    }
+
+    /// What each `?` stands for, in the order of the statement.
+    pub fn places(&self) -> Vec<Place> {
+        if let Some(mixed) = &self.mixed {
+            return mixed.clone();
+        }
+        let bound_tags = self.tags.iter().filter(|tag| **tag == TagCell::Bound).count();
+        let table = self.table.is_none().then_some(Place::Table);
+        table.into_iter().chain((0..bound_tags).map(Place::Tag)).chain((0..self.cells).map(Place::Column)).collect()
+    }
+
     /// How many `?` there are.
     pub fn parameter_count(&self) -> usize {
         usize::from(self.table.is_none()) + self.tags.iter().filter(|tag| **tag == TagCell::Bound).count() + self.cells
@@ -50,7 +98,7 @@ impl InsertTemplate {
 
     /// Places in the schema of the tags that TAGS(…) gives.
     pub fn tag_places(&self, schema: &Schema) -> Result<Vec<usize>> {
-        if self.tag_names.is_empty() {
+        if self.tag_names.is_empty() && self.mixed.is_none() {
             return Ok((0..schema.tags.len()).collect());
         }
         let place = |name: &String| schema.tag(name).ok_or_else(|| Error::with(code::INVALID_TAG_NAME, format!("Invalid tag name: {name}")));
@@ -88,7 +136,7 @@ pub(crate) fn parse(sql: &str) -> Option<InsertTemplate> {
     }
     parser.word("into").then_some(())?;
     let table = if parser.take(TokenKind::Question) { None } else { Some(parser.name()?) };
-    let mut template = InsertTemplate { table, supertable: None, tag_names: Vec::new(), tags: Vec::new(), columns: Vec::new(), cells: 0 };
+    let mut template = InsertTemplate { table, supertable: None, tag_names: Vec::new(), tags: Vec::new(), columns: Vec::new(), cells: 0, mixed: None };
     if parser.token.kind == TokenKind::LeftParen {
         template.columns = parser.names()?;
     }
@@ -205,6 +253,13 @@ mod tests {
         assert_eq!(template.columns, ["ts", "a"]);
         assert_eq!(template.parameter_count(), 4);
         assert_eq!(parse("insert into `T` values(?,?,?);").unwrap().table, Some(ObjectName::bare("T")));
+    }
+
+    #[test]
+    fn every_place_is_known() {
+        let template = parse("INSERT INTO ? USING s TAGS (?, 'x') VALUES (?, ?)").unwrap();
+        assert_eq!(template.places(), [Place::Table, Place::Tag(0), Place::Column(0), Place::Column(1)]);
+        assert_eq!(parse("INSERT INTO t VALUES (?)").unwrap().places(), [Place::Column(0)]);
     }
 
     #[test]

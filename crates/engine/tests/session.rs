@@ -264,6 +264,28 @@ fn statements_take_columns() {
 }
 
 #[test]
+fn every_place_of_a_statement_is_bound_alike() {
+    use embudo_engine::FieldRole::{Column, Table, Tag};
+    let s = memory();
+    run(&s, "CREATE STABLE s (ts TIMESTAMP, a INT) TAGS (g INT, h INT)");
+    let mut statement = s.statement("INSERT INTO s (tbname, ts, h, a) VALUES (?, ?, ?, ?)").unwrap();
+    let fields: Vec<_> = statement.parameters().unwrap().into_iter().map(|field| (field.name, field.role)).collect();
+    assert_eq!(fields, [("tbname".into(), Table), ("ts".into(), Column), ("h".into(), Tag), ("a".into(), Column)]);
+    let numbers = |values: [i64; 3]| -> ArrayRef { Arc::new(Int64Array::from_iter_values(values)) };
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["x", "x", "y"]));
+    statement.bind_parameters(&[names, numbers([1, 2, 1]), numbers([7, 8, 9]), numbers([10, 20, 30])]).unwrap();
+    assert_eq!(statement.execute().unwrap(), 3);
+    assert_eq!(run(&s, "SELECT tbname, a, g, h FROM s ORDER BY a"), ["x|10|NULL|7", "x|20|NULL|7", "y|30|NULL|9"]);
+
+    let mut using = s.statement("INSERT INTO ? USING s TAGS (?, 5) VALUES (?, ?)").unwrap();
+    let fields: Vec<_> = using.parameters().unwrap().into_iter().map(|field| (field.name, field.role)).collect();
+    assert_eq!(fields, [("tbname".into(), Table), ("g".into(), Tag), ("ts".into(), Column), ("a".into(), Column)]);
+    let missing: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+    let one = || -> ArrayRef { Arc::new(Int64Array::from(vec![1])) };
+    assert_eq!(using.bind_parameters(&[missing, one(), one(), one()]).unwrap_err().code(), code::INVALID_OPERATION);
+}
+
+#[test]
 fn arrow_batches_go_in() {
     let s = memory();
     run(&s, "CREATE STABLE s (ts TIMESTAMP, a INT, f DOUBLE) TAGS (g INT)");
