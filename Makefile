@@ -26,9 +26,10 @@ lint: $(VENV)/test ## Formatting, lints, layers, types.
 	cargo fmt --all --check
 	$(PYTHON) tools/check_layers.py
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
-	$(BIN)/ruff check python examples tools tests bench
+	$(BIN)/ruff check .
 	$(BIN)/ruff format --check python examples tools tests bench
-	$(BIN)/mypy --config-file python/pyproject.toml python/embudo
+	cd python && ../$(BIN)/mypy
+	$(BIN)/mypy --strict --ignore-missing-imports examples tools tests bench/run.py
 	@tools/optional.sh cargo-deny cargo deny --log-level error check
 	@tools/optional.sh typos typos
 
@@ -68,7 +69,7 @@ wheel: $(DIST)/built ## The wheel, into the cache's dist folder.
 fmt: $(VENV)/test ## Format everything.
 	cargo fmt --all
 	$(BIN)/ruff format python examples tools tests bench
-	$(BIN)/ruff check --fix python examples tools tests bench
+	$(BIN)/ruff check --fix .
 
 clean: ## Forget the environment and the caches.
 	rm -rf $(VENV) $(CACHE)

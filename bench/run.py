@@ -16,7 +16,17 @@ def main() -> int:
     if not (bench / "tsbs.py").exists():
         print(f"skipped: no benchmark at {bench}")
         return 0
-    command = [sys.executable, str(bench / "tsbs.py"), "--plugin", "tsbs_embudo", "--engines", "duckdb,chdb,embudo", "--base", "duckdb", *sys.argv[1:]]
+    command = [
+        sys.executable,
+        str(bench / "tsbs.py"),
+        "--plugin",
+        "tsbs_embudo",
+        "--engines",
+        "duckdb,chdb,embudo",
+        "--base",
+        "duckdb",
+        *sys.argv[1:],
+    ]
     path = os.pathsep.join([str(HERE), str(bench), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
 

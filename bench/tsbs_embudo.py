@@ -4,8 +4,9 @@ Rows go in by `Connection.ingest`, the fastest documented way from Python, and a
 
 import time
 
-import embudo
 import tsbs
+
+import embudo
 
 
 class Embudo(tsbs.Taos):

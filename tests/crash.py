@@ -151,11 +151,18 @@ def main() -> int:
             if found != ledger.rows():
                 failed += 1
                 expected = ledger.rows()
-                wrong = {key: (expected.get(key), found.get(key)) for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)}
+                wrong = {
+                    key: (expected.get(key), found.get(key))
+                    for key in expected.keys() | found.keys()
+                    if expected.get(key) != found.get(key)
+                }
                 print(f"kill {kill}, seed {arguments.seed}: batch: (expected, found) {dict(sorted(wrong.items())[:10])}")
                 break
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    print(f"crash: {arguments.kills} kills, {len(ledger.batches)} batches kept, {size / 1e6:.1f} MB, {time.monotonic() - started:.0f} s, seed {arguments.seed}")
+    print(
+        f"crash: {arguments.kills} kills, {len(ledger.batches)} batches kept, {size / 1e6:.1f} MB, "
+        f"{time.monotonic() - started:.0f} s, seed {arguments.seed}"
+    )
     print(f"{arguments.kills - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Replay the recorded answers of a TDengine 3.3.1 against our server and hold the share that agrees above a floor that only rises
-(`golden-floor.json`). The recordings lie beside the project (`../shared/golden`, or EMBUDO_GOLDEN); without them the check is skipped by name.
+"""Replay the recorded answers of a TDengine 3.3.1 against our server and hold the share that agrees above a floor that
+only rises (`golden-floor.json`). The recordings lie beside the project (`../shared/golden`, or EMBUDO_GOLDEN); without
+them the check is skipped by name.
 
     golden.py [--show N] [--only SUITE]
 """

@@ -20,7 +20,7 @@ LAYERS: dict[str, set[str]] = {
     "wire": {"types"},
     "client": {"types", "sql", "wire", "engine"},
     "server": {"types", "engine", "wire"},
-    "cli": {"types", "client", "engine", "server", "sql", "storage"},
+    "cli": {"types", "client", "engine", "server", "sql", "storage", "wire"},
     "libtaos": {"types", "client"},
     "python": {"types", "client", "engine", "server", "cli", "wire", "sql"},
     "tests": {"types", "client", "engine", "server", "storage"},

@@ -34,12 +34,17 @@ def missing() -> list[str]:
     if not any(shutil.which(compiler) for compiler in ("cc", "gcc", "clang")):
         lines.append("no C compiler; install: apt-get install build-essential (or: xcode-select --install)")
     if sys.version_info < PYTHON:
-        lines.append(f"Python {sys.version_info.major}.{sys.version_info.minor} is too old, 3.11 is needed; install: apt-get install python3.11 python3.11-venv, then: make PYTHON=python3.11")
+        lines.append(
+            f"Python {sys.version_info.major}.{sys.version_info.minor} is too old, 3.11 is needed; install: "
+            "apt-get install python3.11 python3.11-venv, then: make PYTHON=python3.11"
+        )
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         lines.append("Python's venv is missing; install: apt-get install python3-venv")
     free = shutil.disk_usage(Path.home()).free / 2**30
     if free < DISK_GIB:
-        lines.append(f"{free:.1f} GiB free in {Path.home()}, {DISK_GIB} are needed for the build; free some, or set XDG_CACHE_HOME to another disk")
+        lines.append(
+            f"{free:.1f} GiB free in {Path.home()}, {DISK_GIB} are needed for the build; free some, or set XDG_CACHE_HOME to another disk"
+        )
     return lines
 
 

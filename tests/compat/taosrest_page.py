@@ -1,7 +1,7 @@
 """The connector page's REST programs, by the official taosrest: cursor, RestClient, errors, nanoseconds, pandas-free."""
 
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import taosrest
 from taosrest import RestClient, TaosRestConnection, TaosRestCursor, connect
@@ -12,9 +12,7 @@ cursor: TaosRestCursor = conn.cursor()
 
 cursor.execute("DROP DATABASE IF EXISTS power")
 cursor.execute("CREATE DATABASE power")
-cursor.execute(
-    "CREATE STABLE power.meters (ts TIMESTAMP, current FLOAT, voltage INT, phase FLOAT) TAGS (location BINARY(64), groupId INT)"
-)
+cursor.execute("CREATE STABLE power.meters (ts TIMESTAMP, current FLOAT, voltage INT, phase FLOAT) TAGS (location BINARY(64), groupId INT)")
 cursor.execute("""INSERT INTO power.d1001 USING power.meters TAGS(California.SanFrancisco, 2) VALUES ('2018-10-03 14:38:05.000', 10.30000, 219, 0.31000) ('2018-10-03 14:38:15.000', 12.60000, 218, 0.33000) ('2018-10-03 14:38:16.800', 12.30000, 221, 0.31000)
 power.d1002 USING power.meters TAGS(California.SanFrancisco, 3) VALUES ('2018-10-03 14:38:16.650', 10.30000, 218, 0.25000)
 power.d1003 USING power.meters TAGS(California.LosAngeles, 2) VALUES ('2018-10-03 14:38:05.500', 11.80000, 221, 0.28000) ('2018-10-03 14:38:16.600', 13.40000, 223, 0.29000)
@@ -30,9 +28,15 @@ assert len(rows) == 3 and all(len(row) == 6 for row in rows), rows
 
 cursor.execute("SELECT ts, current, voltage, phase, location, groupid FROM power.meters ORDER BY ts, tbname")
 rows = cursor.fetchall()
-instant = rows[0][0] if rows[0][0].tzinfo else rows[0][0].replace(tzinfo=timezone.utc)
-assert instant == datetime(2018, 10, 3, 14, 38, 5, tzinfo=timezone.utc), rows[0]
-assert rows[0][1:] == [10.3, 219, 0.31, "california.sanfrancisco", 2] or tuple(rows[0][1:]) == (10.3, 219, 0.31, "california.sanfrancisco", 2), rows[0]
+instant = rows[0][0] if rows[0][0].tzinfo else rows[0][0].replace(tzinfo=UTC)
+assert instant == datetime(2018, 10, 3, 14, 38, 5, tzinfo=UTC), rows[0]
+assert rows[0][1:] == [10.3, 219, 0.31, "california.sanfrancisco", 2] or tuple(rows[0][1:]) == (
+    10.3,
+    219,
+    0.31,
+    "california.sanfrancisco",
+    2,
+), rows[0]
 assert len(rows) == 8
 
 client = RestClient(url, user="root", password="taosdata")
