@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType as ArrowType;
 use embudo_catalog::{MAX_TABLE_NAME, Table};
 use embudo_types::{DataType, Error, Precision, Result, ResultSet, Value, code};
 
@@ -94,7 +95,20 @@ impl Statement {
 
     /// Gives the values of TAGS(?, …) as arrays of one cell.
     pub fn set_tag_cells(&mut self, tags: &[ArrayRef]) -> Result<()> {
-        let values = tags.iter().map(|tag| if tag.is_empty() { Err(wrong_count()) } else { user_value(tag, 0) }).collect::<Result<Vec<Value>>>()?;
+        // Bytes for a GEOMETRY are a shape, not its text.
+        let has_bytes = tags.iter().any(|tag| matches!(tag.data_type(), ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView));
+        let fields = if has_bytes { self.parameters()? } else { Vec::new() };
+        let mut types = fields.iter().filter(|field| field.role == FieldRole::Tag).map(|field| field.data_type);
+        let mut values = Vec::with_capacity(tags.len());
+        for tag in tags {
+            if tag.is_empty() {
+                return Err(wrong_count());
+            }
+            values.push(match (user_value(tag, 0)?, types.next()) {
+                (Value::VarBinary(bytes), Some(DataType::Geometry(_))) => Value::Geometry(bytes),
+                (value, _) => value,
+            });
+        }
         self.set_tags(&values)
     }
 
@@ -140,7 +154,7 @@ fn runs(names: Option<&ArrayRef>, rows: usize) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for row in 0..rows {
         let name = match user_value(names, row)? {
-            Value::Varchar(bytes) => String::from_utf8(bytes).ok(),
+            Value::Varchar(bytes) | Value::VarBinary(bytes) => String::from_utf8(bytes).ok(),
             Value::NChar(text) => Some(text),
             _ => None,
         };

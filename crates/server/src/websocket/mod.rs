@@ -3,7 +3,9 @@
 //! `upgrade` makes a request a connection, `connection` moves messages in and out and knows limits and time-outs, `session` decides which
 //! action a message is; one file a subject does it. Statements run in the server's turns like those over REST.
 
+mod action;
 mod blocks;
+mod cells;
 mod connection;
 mod information;
 mod login;
@@ -12,6 +14,9 @@ mod reply;
 mod request;
 mod results;
 mod session;
+mod statement;
+mod statement2;
+mod statements;
 mod upgrade;
 mod write_raw;
 

@@ -67,9 +67,14 @@ impl Reply {
     }
 
     /// The reply with one more member.
-    pub fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
+    pub fn with(self, name: &str, value: impl Into<Json>) -> Self {
+        self.with_text(name, &value.into().to_string())
+    }
+
+    /// The reply with one more member, whose value is JSON already.
+    pub fn with_text(mut self, name: &str, json: &str) -> Self {
         // Writing to a string never fails.
-        let _ = write!(self.text, ",\"{name}\":{}", value.into());
+        let _ = write!(self.text, ",\"{name}\":{json}");
         self
     }
 

@@ -13,12 +13,16 @@ use embudo_types::{Error, Result, code};
 use embudo_wire::{binary_message as binary, websocket::Message};
 
 use super::{
-    Endpoint, information,
+    Endpoint,
+    action::{Action, binary_name, is_about_a_statement},
+    information,
     login::{self, Login},
     query,
     reply::{Head, Reply},
     request::Request,
     results::{self, Results},
+    statement, statement2,
+    statements::Statements,
     write_raw,
 };
 use crate::{
@@ -36,55 +40,12 @@ pub struct Session {
     pub logging_in: tokio::sync::Mutex<()>,
     /// What the client has not fetched yet.
     pub results: Results,
+    /// What the client has prepared.
+    pub statements: Statements,
     /// The address that the client reached this server by, where it said so.
     host: Option<String>,
     login: OnceLock<Login>,
     left: AtomicBool,
-}
-
-/// JSON actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
-    Version,
-    Connect,
-    Query,
-    Fetch,
-    FetchBlock,
-    FreeResult,
-    FieldCount,
-    CurrentDatabase,
-    ServerInformation,
-    SetOptions,
-    ConnectionInformation,
-    ServerStatus,
-}
-
-impl Action {
-    /// The action of a name at an endpoint of a server of this version.
-    fn named(name: &str, endpoint: Endpoint, version: &AdvertisedVersion) -> Option<Self> {
-        use Endpoint::{Query, Unified};
-        let everywhere = [Unified, Query, Endpoint::Statement, Endpoint::Schemaless].as_slice();
-        let (action, endpoints, since) = match name {
-            "version" => (Self::Version, everywhere, None),
-            "conn" => (Self::Connect, everywhere, None),
-            "query" => (Self::Query, [Unified, Query].as_slice(), None),
-            "fetch" => (Self::Fetch, [Unified, Query].as_slice(), None),
-            "fetch_block" => (Self::FetchBlock, [Unified, Query].as_slice(), None),
-            "free_result" => (Self::FreeResult, [Unified, Query].as_slice(), None),
-            "num_fields" => (Self::FieldCount, [Unified].as_slice(), None),
-            "get_current_db" => (Self::CurrentDatabase, [Unified].as_slice(), None),
-            "get_server_info" => (Self::ServerInformation, [Unified].as_slice(), None),
-            "options_connection" => (Self::SetOptions, [Unified].as_slice(), Some(Since::CONNECTION_OPTIONS)),
-            "check_server_status" => (Self::ServerStatus, [Unified].as_slice(), Some(Since::DECIMAL)),
-            "get_connection_info" => (Self::ConnectionInformation, [Unified].as_slice(), Some(Since::CONNECTION_INFO)),
-            _ => return None,
-        };
-        (endpoints.contains(&endpoint) && since.is_none_or(|since| version.has(since))).then_some(action)
-    }
-
-    fn needs_login(self) -> bool {
-        !matches!(self, Self::Version | Self::Connect | Self::ServerStatus)
-    }
 }
 
 impl Session {
@@ -96,6 +57,7 @@ impl Session {
             host,
             logging_in: tokio::sync::Mutex::default(),
             results: Results::default(),
+            statements: Statements::default(),
             login: OnceLock::new(),
             left: AtomicBool::new(false),
         }
@@ -147,6 +109,7 @@ impl Session {
             engine.interrupt();
         }
         self.results.clear();
+        self.statements.clear();
     }
 
     /// Lets go of results that nobody fetches.
@@ -186,6 +149,9 @@ impl Session {
             }
             return self.login().err().map(|error| self.failed(&head, &error));
         }
+        if action.is_some_and(Action::is_about_a_statement) {
+            head.statement = Some(request.arguments.unsigned("stmt_id").unwrap_or(0));
+        }
         let outcome = match action {
             Some(action) => self.act(action, &head, &request).await,
             None if request.action.is_empty() && !is_recorded => Err(Error::with(code::UNCLASSIFIED, "request no action")),
@@ -215,6 +181,8 @@ impl Session {
             Action::SetOptions => login::set_options(self, head, arguments)?,
             Action::ConnectionInformation => information::connection_information(self, head, arguments)?,
             Action::ServerStatus => information::server_status(self, head),
+            Action::Statement(action) => return statement::act(self, action, head, arguments).await,
+            Action::Statement2(action) => statement2::act(self, action, head, arguments).await?,
         };
         Ok(Some(reply))
     }
@@ -223,11 +191,14 @@ impl Session {
         let is_recorded = !self.version().has(Since::BINARY_QUERY);
         let parsed = binary::Head::parse(bytes);
         let (message, body) = parsed.unwrap_or((binary::Head { request: 0, resource: 0, action: 0 }, &[]));
-        let name = self.binary_action(message.action);
+        let name = binary_name(message.action, self.endpoint, self.version());
         if name.is_none() && self.endpoint != Endpoint::Unified {
             return None;
         }
-        let head = Head::new(name.unwrap_or("unknown"), message.request);
+        let mut head = Head::new(name.unwrap_or("unknown"), message.request);
+        if name.is_some() && is_about_a_statement(message.action) {
+            head.statement = Some(message.resource);
+        }
         let outcome = match (self.login(), name) {
             (Err(error), _) => Err(error),
             (_, None) if parsed.is_none() && !is_recorded => Err(Error::with(code::UNCLASSIFIED, "message length is too short")),
@@ -238,26 +209,16 @@ impl Session {
         Some(outcome.unwrap_or_else(|error| self.failed(&head, &error)))
     }
 
-    /// The name of a binary action in replies, where this endpoint has it.
-    fn binary_action(&self, action: u64) -> Option<&'static str> {
-        use Endpoint::{Query, Unified};
-        let (name, endpoints, since) = match action {
-            binary::action::WRITE_RAW_BLOCK => ("write_raw_block", [Unified, Query].as_slice(), None),
-            binary::action::WRITE_RAW_BLOCK_WITH_FIELDS => ("write_raw_block_with_fields", [Unified, Query].as_slice(), None),
-            binary::action::BINARY_QUERY => ("binary_query", [Unified].as_slice(), Some(Since::BINARY_QUERY)),
-            binary::action::FETCH_RAW_BLOCK => ("fetch_raw_block", [Unified].as_slice(), Some(Since::BINARY_QUERY)),
-            binary::action::VALIDATE_SQL => ("validate_sql", [Unified].as_slice(), Some(Since::DECIMAL)),
-            _ => return None,
-        };
-        (endpoints.contains(&self.endpoint) && since.is_none_or(|since| self.version().has(since))).then_some(name)
-    }
-
     async fn act_binary(&self, message: binary::Head, head: &Head, body: &[u8]) -> Result<Message> {
         match message.action {
             binary::action::WRITE_RAW_BLOCK => write_raw::write_block(self, head, body, false).await,
             binary::action::WRITE_RAW_BLOCK_WITH_FIELDS => write_raw::write_block(self, head, body, true).await,
             binary::action::BINARY_QUERY => query::run_binary(self, head, body).await,
             binary::action::FETCH_RAW_BLOCK => Ok(results::fetch_raw_block(self, head, message.resource, body).await),
+            binary::action::SET_TAGS => statement::set_tags_block(self, head, message.resource, body).await,
+            binary::action::BIND => statement::bind_block(self, head, message.resource, body).await,
+            binary::action::STATEMENT2_BIND => statement2::bind(self, head, message.resource, body).await,
+            binary::action::STATEMENT2_BIND_EXECUTE => statement2::bind_and_execute(self, head, message.resource, body).await,
             binary::action::VALIDATE_SQL => query::validate(self, head, body).await,
             other => Err(Error::internal(format!("binary action {other} has a name and no meaning"))),
         }
