@@ -15,7 +15,7 @@ use crate::datum::{array_of_values, value_at};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("hyperloglog", Kind::Value, "Estimate of how many different values there are.", bind_estimate, create_estimate).counting(),
-    Function::new("mode", Kind::Selector, "The most frequent value; of equals the one that came first.", bind_mode, create_mode),
+    Function::new("mode", Kind::Selector, "The most frequent value; of equals the one that TDengine's table of values holds last.", bind_mode, create_mode),
 ];
 
 fn bind_estimate(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
@@ -137,6 +137,57 @@ impl Aggregate for Estimate {
     }
 }
 
+/// Buckets of the table that decides among equally frequent values, as recorded answers show: 64, doubled while it is three quarters full.
+fn buckets(values: usize) -> u32 {
+    let mut buckets = 64_u32;
+    while values > 1 && values - 1 > buckets as usize / 4 * 3 && buckets < 1 << 24 {
+        buckets *= 2;
+    }
+    buckets
+}
+
+/// Where a value falls in that table: `MurmurHash3` (x86, 32 bits) of its stored bytes, texts with their length in two bytes before them.
+fn placement(value: &Value) -> u32 {
+    let text = |bytes: &[u8]| [&(bytes.len() as u16).to_le_bytes(), bytes].concat();
+    let bytes = match value {
+        Value::Null => Vec::new(),
+        Value::Bool(value) => vec![u8::from(*value)],
+        Value::TinyInt(value) => value.to_le_bytes().to_vec(),
+        Value::SmallInt(value) => value.to_le_bytes().to_vec(),
+        Value::Int(value) => value.to_le_bytes().to_vec(),
+        Value::BigInt(value) | Value::Timestamp(value) => value.to_le_bytes().to_vec(),
+        Value::UTinyInt(value) => value.to_le_bytes().to_vec(),
+        Value::USmallInt(value) => value.to_le_bytes().to_vec(),
+        Value::UInt(value) => value.to_le_bytes().to_vec(),
+        Value::UBigInt(value) => value.to_le_bytes().to_vec(),
+        Value::Float(value) => value.to_le_bytes().to_vec(),
+        Value::Double(value) => value.to_le_bytes().to_vec(),
+        Value::Varchar(bytes) | Value::VarBinary(bytes) | Value::Geometry(bytes) | Value::Blob(bytes) => text(bytes),
+        Value::NChar(characters) => text(&characters.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect::<Vec<_>>()),
+        Value::Json(document) => text(document.as_bytes()),
+        Value::Decimal(unscaled, ..) => unscaled.to_le_bytes().to_vec(),
+    };
+    murmur(&bytes, 0x1234_5678)
+}
+
+/// `MurmurHash3_x86_32` (Austin Appleby, public domain).
+fn murmur(bytes: &[u8], seed: u32) -> u32 {
+    let scramble = |word: u32| word.wrapping_mul(0xCC9E_2D51).rotate_left(15).wrapping_mul(0x1B87_3593);
+    let mut hash = seed;
+    for chunk in bytes.chunks(4) {
+        let mut word = [0; 4];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash ^= scramble(u32::from_le_bytes(word));
+        if chunk.len() == 4 {
+            hash = hash.rotate_left(13).wrapping_mul(5).wrapping_add(0xE654_6B64);
+        }
+    }
+    hash ^= bytes.len() as u32;
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
+    hash ^ (hash >> 16)
+}
+
 /// A value's count, when it came first, and the companions of its last row.
 struct Occurrence {
     count: u64,
@@ -207,7 +258,10 @@ impl Aggregate for Mode {
     fn finish(&mut self) -> Result<ArrayRef> {
         let mut values = Vec::with_capacity(self.states.len());
         for state in self.states.drain(..) {
-            let best = state.occurrences.into_values().max_by_key(|occurrence| (occurrence.count, std::cmp::Reverse(occurrence.arrival)));
+            let buckets = buckets(state.occurrences.len());
+            let most = state.occurrences.values().map(|occurrence| occurrence.count).max();
+            let rank = |occurrence: &Occurrence| (placement(&occurrence.value) & (buckets - 1), std::cmp::Reverse(occurrence.arrival));
+            let best = state.occurrences.into_values().filter(|occurrence| Some(occurrence.count) == most).max_by_key(rank);
             let (value, companions) = best.map_or_else(|| (Value::Null, vec![Value::Null; self.types.len()]), |best| (best.value, best.companions));
             values.push(value);
             self.chosen.push(companions);
@@ -223,6 +277,14 @@ impl Aggregate for Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn murmur_of_known_texts() {
+        // Published test values of MurmurHash3_x86_32.
+        for (text, seed, expected) in [("", 0, 0), ("", 1, 0x514E_28B7), ("aaaa", 0x9747_B28C, 0x5A97_808A), ("abc", 0, 0xB3DD_93FA)] {
+            assert_eq!(murmur(text.as_bytes(), seed), expected, "{text}");
+        }
+    }
 
     #[test]
     fn estimates_are_near() {

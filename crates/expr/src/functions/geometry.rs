@@ -1,4 +1,4 @@
-//! Shapes to text and back. Shapes are little-endian WKB (OGC 06-103r4), two dimensions.
+//! Shapes to text and back; [`super::shapes`] compares them. Shapes are little-endian WKB (OGC 06-103r4), two dimensions.
 
 use std::fmt::Write;
 
@@ -60,19 +60,19 @@ fn make_point(call: FunctionCall<'_>) -> Result<BoundExpr> {
 }
 
 /// Shapes inside shapes.
-const MOST_NESTING: usize = 16;
+pub(super) const MOST_NESTING: usize = 16;
 
 /// What is left of a WKB; every step is `None` where it ends too early.
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*bytes)
     }
 
-    fn number(&mut self) -> Option<u32> {
+    pub(super) fn number(&mut self) -> Option<u32> {
         self.take().map(u32::from_le_bytes)
     }
 

@@ -13,6 +13,7 @@ mod geometry;
 mod json;
 mod kernels;
 mod numeric;
+mod shapes;
 mod system;
 mod text;
 pub(crate) mod time;
@@ -40,8 +41,17 @@ struct FunctionCall<'a> {
 }
 
 /// Every family's table.
-const FAMILIES: &[&[Function]] =
-    &[numeric::FUNCTIONS, text::FUNCTIONS, time::FUNCTIONS, choice::FUNCTIONS, digest::FUNCTIONS, json::FUNCTIONS, geometry::FUNCTIONS, system::FUNCTIONS];
+const FAMILIES: &[&[Function]] = &[
+    numeric::FUNCTIONS,
+    text::FUNCTIONS,
+    time::FUNCTIONS,
+    choice::FUNCTIONS,
+    digest::FUNCTIONS,
+    json::FUNCTIONS,
+    geometry::FUNCTIONS,
+    shapes::FUNCTIONS,
+    system::FUNCTIONS,
+];
 
 /// The scalar function of a lower-case name.
 pub fn lookup(name: &str) -> Option<&'static Function> {

@@ -3,7 +3,7 @@
 use embudo_types::{DataType, MAX_NCHAR, MAX_VARCHAR, Result, Value};
 
 use super::kernels::{TextLength, Texts, Values};
-use super::{Function, FunctionCall, invalid_type, invalid_value};
+use super::{Function, FunctionCall, invalid_number, invalid_type, invalid_value};
 use crate::BoundExpr;
 use crate::binder::null_of;
 use crate::datum::bytes_of;
@@ -37,12 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         doc: "Without trailing blanks.",
         bind: |call| one_text(call, |text, out| out.extend_from_slice(text.trim_ascii_end())),
     },
-    Function {
-        name: "trim",
-        arguments: (1, 1),
-        doc: "Without blanks at either end.",
-        bind: |call| one_text(call, |text, out| out.extend_from_slice(text.trim_ascii())),
-    },
+    Function { name: "trim", arguments: (1, 3), doc: "Without blanks at either end, or `TRIM([LEADING | TRAILING | BOTH] [part] FROM text)`.", bind: trim },
     Function { name: "substr", arguments: (2, 3), doc: "Part from a place counted from 1, or from the end where negative.", bind: substring },
     Function { name: "substring", arguments: (2, 3), doc: "Part from a place counted from 1, or from the end where negative.", bind: substring },
     Function { name: "replace", arguments: (3, 3), doc: "With every occurrence of the second text replaced by the third.", bind: replace },
@@ -78,6 +73,40 @@ fn one_text(call: FunctionCall<'_>, function: fn(&[u8], &mut Vec<u8>)) -> Result
         true
     };
     call.binder.call(Texts { data_type, function }, call.arguments, data_type)
+}
+
+/// One argument: blanks at either end. Three, as the parser makes them: the side, the part, the text.
+fn trim(call: FunctionCall<'_>) -> Result<BoundExpr> {
+    if call.arguments.len() == 1 {
+        return one_text(call, |text, out| out.extend_from_slice(text.trim_ascii()));
+    }
+    if call.arguments.len() == 2 {
+        return Err(invalid_number(call.name));
+    }
+    call.check(|data_type| is_text(data_type) || data_type == DataType::Null)?;
+    let side = call.constant(0)?;
+    let side = bytes_of(&side).unwrap_or_default();
+    let (leading, trailing) = (side != b"trailing", side != b"leading");
+    let data_type = if call.data_type(2) == DataType::Null { DataType::Varchar(1) } else { call.data_type(2) };
+    let FunctionCall { binder, mut arguments, .. } = call;
+    arguments.remove(0);
+    if arguments.iter().any(|argument| argument.data_type() == DataType::Null) {
+        return Ok(null_of(data_type));
+    }
+    let function = move |texts: &[&[u8]], out: &mut Vec<u8>| {
+        let (part, mut text) = (texts[0], texts[1]);
+        if !part.is_empty() {
+            while let Some(rest) = if leading { text.strip_prefix(part) } else { None } {
+                text = rest;
+            }
+            while let Some(rest) = if trailing { text.strip_suffix(part) } else { None } {
+                text = rest;
+            }
+        }
+        out.extend_from_slice(text);
+        true
+    };
+    binder.call(Texts { data_type, function }, arguments, data_type)
 }
 
 /// NCHAR where any argument is one, else VARCHAR, of `length`.

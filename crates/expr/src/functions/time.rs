@@ -26,6 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "to_unixtimestamp", arguments: (1, 2), doc: "Ticks of a text; a TIMESTAMP where the flag is 1.", bind: to_unixtimestamp },
     Function { name: "to_char", arguments: (2, 2), doc: "In the form of a format.", bind: to_char },
     Function { name: "to_timestamp", arguments: (2, 2), doc: "Time of a text in the form of a format.", bind: to_timestamp },
+    Function { name: "date", arguments: (1, 1), doc: "The local date as text, `YYYY-MM-DD`.", bind: date },
     Function {
         name: "weekday",
         arguments: (1, 1),
@@ -119,17 +120,41 @@ fn timetruncate(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let zone = (local && unit >= day).then(|| call.binder.context().zone.clone());
     // Towards zero, as C divides: before 1970 the result is later than the time.
     let function = move |ticks: &[i64]| {
+        if unit > 1 && ticks[0].to_string().len() > usual_digits(precision) {
+            return None;
+        }
         let offset = zone.as_ref().map_or(0, |zone| i64::from(zone.standard_offset(ticks[0], precision)) * precision.ticks_per_second());
-        Some(((ticks[0] + offset) / unit * unit) - offset)
+        Some(((without_short_fraction(ticks[0], precision) + offset) / unit * unit) - offset)
     };
     node(Ticks { result: Some(precision), function }, vec![time], DataType::Timestamp, precision)
+}
+
+/// Digits of ticks from 2001 to 2286.
+fn usual_digits(precision: Precision) -> usize {
+    10 + precision.digits()
+}
+
+fn count_digits(ticks: i64) -> usize {
+    ticks.unsigned_abs().checked_ilog10().map_or(1, |digits| digits as usize + 1)
+}
+
+/// Recorded answers of TIMETRUNCATE and TIMEDIFF know fractions of a second only of times after 1970 whose ticks have the usual number of digits;
+/// they cut others towards zero.
+fn without_short_fraction(ticks: i64, precision: Precision) -> i64 {
+    if ticks < 0 || count_digits(ticks) < usual_digits(precision) { ticks - ticks % precision.ticks_per_second() } else { ticks }
 }
 
 fn timediff(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let precision = precision_of(&call);
     let times = vec![time_argument(&call, 0, precision)?, time_argument(&call, 1, precision)?];
     let unit = if call.arguments.len() > 2 { unit_ticks(call.name, &call.expressions[2], precision)? } else { 1 };
-    let function = move |ticks: &[i64]| Some(ticks[0].wrapping_sub(ticks[1]).wrapping_abs() / unit);
+    let function = move |ticks: &[i64]| {
+        if ticks.iter().any(|&ticks| count_digits(ticks) > usual_digits(precision)) {
+            return None;
+        }
+        let (one, other) = (without_short_fraction(ticks[0], precision), without_short_fraction(ticks[1], precision));
+        Some(one.wrapping_sub(other).wrapping_abs() / unit)
+    };
     call.binder.call(Ticks { result: None, function }, times, DataType::BigInt)
 }
 
@@ -249,6 +274,16 @@ fn to_timestamp(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let (zone, precision) = (context.zone.clone(), context.precision);
     let function = move |text: &[u8]| parse_time(&String::from_utf8_lossy(text), precision, &zone, &pieces);
     node(TimestampTexts { precision, function }, vec![call.arguments[0].clone()], DataType::Timestamp, precision)
+}
+
+fn date(call: FunctionCall<'_>) -> Result<BoundExpr> {
+    let precision = precision_of(&call);
+    let time = time_argument(&call, 0, precision)?;
+    let (zone, pieces) = (call.binder.context().zone.clone(), pieces("YYYY-MM-DD"));
+    let function = move |ticks: i64, out: &mut String| format_time(ticks, precision, &zone, &pieces, out);
+    let time = call.binder.to_type(time, DataType::BigInt)?;
+    let data_type = DataType::Varchar(10);
+    call.binder.call(TimeTexts { data_type, function }, vec![time], data_type)
 }
 
 /// A function of the local date.

@@ -144,10 +144,12 @@ fn in_case(name: &str, case: Case) -> String {
     }
 }
 
-/// Appends a time in the form of a format. `None` outside the calendar.
+/// Appends a time in the form of a format. `None` outside the calendar. Seconds are cut towards zero, as recorded: before 1970 what is
+/// left of them has a sign, which stands in the place of a digit.
 pub(super) fn format_time(ticks: i64, precision: Precision, zone: &Zone, pieces: &[Piece], out: &mut String) -> Option<()> {
-    let local = zone.local(ticks, precision)?;
-    let nanoseconds = ticks.rem_euclid(precision.ticks_per_second()) * precision.nanoseconds();
+    let fraction = ticks % precision.ticks_per_second();
+    let local = zone.local(ticks - fraction, precision)?;
+    let nanoseconds = fraction * precision.nanoseconds();
     let weekday = local.weekday().to_sunday_zero_offset() as usize;
     let hour = local.hour();
     let month = MONTHS[local.month() as usize - 1];
@@ -394,10 +396,13 @@ impl Components {
         let first = civil::Date::new(self.year as i16, self.month as i8, 1).map_err(|_| wrong())?;
         let date = first.checked_add(jiff::Span::new().days(self.day - 1)).map_err(|_| wrong())?;
         let time = civil::Time::new(hour as i8, self.minute as i8, self.second as i8, 0).map_err(|_| wrong())?;
-        let seconds = match self.zone_hours {
-            Some(hours) => Zone::fixed(hours as i32 * 3_600).from_local(date.to_datetime(time)),
-            None => zone.from_local(date.to_datetime(time)),
+        let local = date.to_datetime(time);
+        let offset = match self.zone_hours {
+            Some(hours) => hours as i32 * 3_600,
+            // As recorded, without daylight saving time, unlike a literal.
+            None => zone.standard_offset(zone.from_local(local).ok_or_else(wrong)?.saturating_mul(1_000), Precision::Milli),
         };
+        let seconds = Zone::fixed(offset).from_local(local);
         let ticks = seconds.and_then(|seconds| seconds.checked_mul(precision.ticks_per_second()));
         ticks.map(|ticks| ticks + self.nanoseconds / precision.nanoseconds()).ok_or_else(wrong)
     }

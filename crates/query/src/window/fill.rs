@@ -93,6 +93,11 @@ fn partition(plan: &SelectPlan, fill: &FillPlan, grid: &Windows, rows: Option<&B
         columns.push(match item {
             FillItem::Window(expr) => expr.evaluate(&bounds, count)?,
             FillItem::Partition if known.is_empty() => take_or_null(&known, &row_of)?,
+            // As recorded, NEXT takes the partition's name from the next row too, and behind the last one there is none.
+            FillItem::Partition if fill.mode == FillMode::Next => {
+                let after = row_of.iter().rposition(|row| *row != NO_ROW).map_or(0, |last| last + 1);
+                take_or_null(&known, &(0..count).map(|window| if window < after { 0 } else { NO_ROW }).collect::<Vec<_>>())?
+            }
             FillItem::Partition => take(&known, &vec![0; count])?,
             FillItem::Value(constant) => values(fill, &known, &row_of, grid, constant, data_type)?,
         });

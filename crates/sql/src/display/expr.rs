@@ -191,7 +191,10 @@ impl Display for Expr {
                 }
             }
             Self::Function { name, arguments } if arguments.is_empty() && matches!(name.as_str(), "now" | "today") => f.write_str(name),
-            Self::Function { name, arguments } => write!(f, "{name}({})", List(arguments, ", ")),
+            Self::Function { name, arguments } => match (name.as_str(), arguments.as_slice()) {
+                ("trim", [Self::Literal(Literal::String(side)), part, text]) => write!(f, "trim({side} {part} FROM {text})"),
+                _ => write!(f, "{name}({})", List(arguments, ", ")),
+            },
         }
     }
 }

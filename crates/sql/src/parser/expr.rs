@@ -71,14 +71,14 @@ pub(crate) fn balanced(op: BinaryOp, operands: Vec<Expr>) -> Option<Expr> {
 /// A `*` as argument is for these only.
 const STAR_FUNCTIONS: [&str; 4] = ["count", "first", "last", "last_row"];
 
-/// Keywords that are functions when a parenthesis follows.
+/// Keywords that are functions when a parenthesis follows. TRIM, REPLACE and IF came after 3.3.1, whose grammar refuses them.
 fn is_keyword_function(word: &str) -> bool {
-    STAR_FUNCTIONS.contains(&word)
+    STAR_FUNCTIONS.contains(&word) || matches!(word, "replace" | "if")
 }
 
 /// Functions that are called without arguments.
 fn is_niladic(word: &str) -> bool {
-    matches!(word, "now" | "today" | "timezone" | "database" | "client_version" | "server_version" | "server_status" | "current_user" | "user")
+    matches!(word, "now" | "today" | "timezone" | "database" | "client_version" | "server_version" | "server_status" | "current_user" | "user" | "pi" | "rand")
 }
 
 fn pseudo_column(word: &str) -> Option<PseudoColumn> {
@@ -322,6 +322,9 @@ impl Parser<'_> {
                 }
                 Ok(Expr::Function { name: word.to_owned(), arguments: Vec::new() })
             }
+            "trim" if call => self.nested(Self::trim),
+            "position" if call => self.nested(Self::position),
+            "substr" | "substring" if call => self.nested(Self::substring),
             _ if call && is_keyword_function(word) => self.call(),
             _ => {
                 if let Some(column) = pseudo_column(word) {
@@ -372,14 +375,72 @@ impl Parser<'_> {
             return Err(Self::error(code::INVALID_IDENTIFIER_NAME, format!("Invalid identifier name: {}", &self.sql[self.previous.start..])));
         }
         let takes_star = STAR_FUNCTIONS.contains(&name.as_str());
+        let takes_condition = name == "if";
         let arguments = self.nested(|parser| {
             parser.parenthesised(|parser| {
                 parser.comma_separated(|parser| match parser.star()? {
                     Some(star) if takes_star => Ok(star),
                     Some(_) => Err(parser.unexpected_at(parser.previous)),
+                    None if takes_condition => parser.expression(),
                     None => parser.value(),
                 })
             })
+        })?;
+        Ok(Expr::Function { name, arguments })
+    }
+
+    /// `TRIM(text)`, or `TRIM([LEADING | TRAILING | BOTH] [part] FROM text)`: then the arguments are the side, the part and the text.
+    fn trim(&mut self) -> Result<Expr> {
+        self.advance();
+        let arguments = self.parenthesised(|parser| {
+            let side = parser.word();
+            // The last two are no keywords: alone they are columns.
+            let given = side == "leading" || matches!(side, "trailing" | "both") && !matches!(parser.peek().kind, TokenKind::RightParen | TokenKind::Dot);
+            if given {
+                parser.advance();
+            }
+            let part = if given && parser.at_word("from") { Expr::Literal(Literal::String(" ".to_owned())) } else { parser.value()? };
+            if !given && !parser.at_word("from") {
+                return Ok(vec![part]);
+            }
+            parser.expect_word("from")?;
+            let side = Expr::Literal(Literal::String(if given { side } else { "both" }.to_owned()));
+            Ok(vec![side, part, parser.value()?])
+        })?;
+        Ok(Expr::Function { name: "trim".to_owned(), arguments })
+    }
+
+    /// `POSITION(part IN text)`, also with a comma.
+    fn position(&mut self) -> Result<Expr> {
+        self.advance();
+        let arguments = self.parenthesised(|parser| {
+            let part = parser.value()?;
+            if !parser.eat(TokenKind::Comma) {
+                parser.expect_word("in")?;
+            }
+            Ok(vec![part, parser.value()?])
+        })?;
+        Ok(Expr::Function { name: "position".to_owned(), arguments })
+    }
+
+    /// `SUBSTR(text, place[, length])`, or `SUBSTR(text FROM place [FOR length])`.
+    fn substring(&mut self) -> Result<Expr> {
+        let token = self.advance();
+        let name = self.text(token).to_owned();
+        let arguments = self.parenthesised(|parser| {
+            let text = parser.value()?;
+            if !parser.eat_word("from") {
+                let mut arguments = vec![text];
+                while parser.eat(TokenKind::Comma) {
+                    arguments.push(parser.value()?);
+                }
+                return Ok(arguments);
+            }
+            let mut arguments = vec![text, parser.value()?];
+            if parser.eat_word("for") {
+                arguments.push(parser.value()?);
+            }
+            Ok(arguments)
         })?;
         Ok(Expr::Function { name, arguments })
     }
