@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use embudo_catalog::{Catalog, CatalogOptions};
 use embudo_storage::vfs::{MemoryVfs, RealVfs, Vfs, directory_identity};
 use embudo_storage::{Clock, Scheduler, SystemClock};
-use embudo_types::{Error, Result, Zone};
+use embudo_types::{Error, Result, Zone, code};
 use parking_lot::{Condvar, Mutex};
 
 use crate::Session;
@@ -99,6 +99,17 @@ pub fn after_fork() {
     embudo_storage::vfs::after_fork();
 }
 
+/// A directory that another process writes to: what to do instead.
+fn opened_elsewhere(options: &EngineOptions, error: Error) -> Error {
+    match &options.location {
+        Location::Directory(path) if error.code() == code::UNABLE_TO_ESTABLISH_CONNECTION => {
+            let hint = format!("; run `embudo serve --data {}` and connect all programs to it, or open it with read_only", path.display());
+            Error::with(error.code(), format!("{}{hint}", error.message())).caused_by(error)
+        }
+        _ => error,
+    }
+}
+
 impl Engine {
     /// Opens an engine, or gives the one that the process already has open at that place; then only `location` and `read_only` count.
     pub fn open(options: EngineOptions) -> Result<Arc<Self>> {
@@ -122,7 +133,8 @@ impl Engine {
             // Its last owner is letting go of the files.
             ENGINE_GONE.wait(&mut engines);
         }
-        let engine = Arc::new(Self::start(options, Some(identity.clone()))?);
+        let engine = Self::start(options.clone(), Some(identity.clone())).map_err(|error| opened_elsewhere(&options, error))?;
+        let engine = Arc::new(engine);
         engines.get_or_insert_default().insert(identity, Arc::downgrade(&engine));
         Ok(engine)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use embudo_types::{Error, Result};
+use embudo_types::{Error, Result, code};
 
 use super::{Numbering, Store, apply, entry_uid, shard_of};
 use crate::block_file::BlockFile;
@@ -109,7 +109,7 @@ fn prepare_directory(options: &StoreOptions) -> Result<Box<dyn VfsLock>> {
     options.vfs.sync_directory(&options.directory).map_err(|error| Error::io(format!("sync {}", options.directory.display()), error))?;
     options.vfs.lock(&options.directory.join("LOCK"), &options.holder).map_err(|error| {
         if error.kind() == std::io::ErrorKind::WouldBlock {
-            Error::internal(format!("{} is opened by {error}", options.directory.display()))
+            Error::with(code::UNABLE_TO_ESTABLISH_CONNECTION, format!("{} is opened by {error}", options.directory.display()))
         } else {
             Error::io(format!("lock {}", options.directory.display()), error)
         }
