@@ -12,9 +12,7 @@ use embudo_types::{DataType, Error, Precision, Result, Value, Zone, arrow, code}
 
 use crate::Driver;
 pub use convert::Column;
-#[cfg(feature = "embedded")]
-pub(crate) use convert::column_of_rows;
-use convert::convert;
+pub(crate) use convert::{column_of_rows, convert};
 use target::Target;
 
 /// Rows written together as one atomic record.

@@ -3,10 +3,12 @@
 //! A connection that broke while idle is opened again before the next statement, with the session's database and zone; a statement that
 //! was under way when it broke fails, since nobody knows whether it was done.
 
+mod binding;
 mod handshake;
 mod link;
 mod reply;
 mod result;
+mod statement;
 mod stream;
 
 use std::{
@@ -15,11 +17,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use embudo_types::{Error, Outcome, Result, ResultSet, code};
+use arrow_array::RecordBatch;
+use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
 use serde_json::{Value as Json, json};
 
-use crate::{ConnectOptions, Driver, Dsn, Request, Transport, literal};
+use crate::{ConnectOptions, Driver, Dsn, Request, Transport, insert_text, literal};
+use binding::Binding;
 use link::Link;
+use statement::Cache;
 
 pub(crate) use link::after_fork;
 
@@ -28,6 +33,8 @@ pub struct WebSocketDriver {
     dsn: Dsn,
     application: Option<String>,
     timeout: Option<Duration>,
+    zone: Zone,
+    statements: Arc<Cache>,
     session: Mutex<Session>,
 }
 
@@ -46,6 +53,8 @@ impl WebSocketDriver {
             dsn: dsn.clone(),
             application: options.application.clone(),
             timeout: dsn.duration("timeout")?,
+            zone: dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system),
+            statements: Arc::default(),
             session: Mutex::new(Session { link: None, version: String::new(), database: dsn.database.clone(), closed: false }),
         };
         driver.link()?;
@@ -126,17 +135,42 @@ impl WebSocketDriver {
 
 impl Driver for WebSocketDriver {
     fn run(&self, request: &Request<'_>) -> Result<ResultSet> {
-        let sql = literal::render(request.sql, request.parameters)?;
         let deadline = request.timeout.or(self.timeout).map(|limit| Instant::now() + limit);
+        if !request.parameters.is_empty() {
+            literal::counted_placeholders(request.sql, request.parameters)?;
+            if let Some(result) = self.bound(deadline, |binding| binding.run(request.sql, request.parameters))? {
+                return Ok(result);
+            }
+        }
+        let sql = literal::render(request.sql, request.parameters)?;
         let link = self.link()?;
-        let speaks_binary = { is_binary(&self.session.lock().unwrap_or_else(PoisonError::into_inner).version) };
-        let result = result::query(link, &sql, speaks_binary, deadline)?;
-        if matches!(result.outcome, Outcome::Affected(_))
-            && let Some(database) = literal::used_database(&sql)
-        {
-            self.session.lock().unwrap_or_else(PoisonError::into_inner).database = Some(database);
+        let result = result::query(link, &sql, self.speaks(BINARY), deadline)?;
+        if matches!(result.outcome, Outcome::Affected(_)) && !is_insert(&sql) {
+            // Tables may be others now, and names may mean others.
+            self.statements.clear();
+            if let Some(database) = literal::used_database(&sql) {
+                self.session.lock().unwrap_or_else(PoisonError::into_inner).database = Some(database);
+            }
         }
         Ok(result)
+    }
+
+    fn insert(&self, target: &str, batches: &mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<u64> {
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        let mut rows = 0;
+        for batch in batches {
+            let batch = batch?;
+            rows += match self.bound(deadline, |binding| binding.insert_batch(target, &batch))? {
+                Some(written) => written,
+                None => insert_text::insert(self, target, &batch)?,
+            };
+        }
+        Ok(rows)
+    }
+
+    fn insert_rows(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Option<u64>> {
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        self.bound(deadline, |binding| binding.insert_rows(sql, rows))
     }
 
     fn transport(&self) -> Transport {
@@ -161,11 +195,35 @@ impl Driver for WebSocketDriver {
     }
 }
 
-/// Whether a server of this version takes `binary_query` and gives `fetch_raw_block`: from 3.3.2.0 on.
-fn is_binary(version: &str) -> bool {
+impl WebSocketDriver {
+    /// Whether the server is of this version or a later one.
+    fn speaks(&self, since: [u32; 3]) -> bool {
+        is_since(&self.session.lock().unwrap_or_else(PoisonError::into_inner).version, since)
+    }
+
+    /// Does what takes prepared statements where the server has them.
+    fn bound<T>(&self, deadline: Option<Instant>, work: impl Fn(&Binding<'_>) -> Result<Option<T>>) -> Result<Option<T>> {
+        let link = self.link()?;
+        if !self.speaks(STATEMENTS) {
+            return Ok(None);
+        }
+        work(&Binding { cache: &self.statements, link: &link, zone: &self.zone, deadline })
+    }
+}
+
+/// `binary_query` and `fetch_raw_block`.
+const BINARY: [u32; 3] = [3, 3, 2];
+/// Prepared statements that tell what their fields are for.
+const STATEMENTS: [u32; 3] = [3, 3, 6];
+
+fn is_insert(sql: &str) -> bool {
+    literal::words(sql).first().is_some_and(|word| sql[word.clone()].eq_ignore_ascii_case("insert"))
+}
+
+fn is_since(version: &str, since: [u32; 3]) -> bool {
     let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     let parts = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)];
-    parts >= [3, 3, 2]
+    parts >= since
 }
 
 #[cfg(test)]
@@ -175,7 +233,7 @@ mod tests {
     #[test]
     fn versions_decide_the_way_of_asking() {
         for (version, binary) in [("3.3.1.0.alpha", false), ("3.3.2.0", true), ("3.3.6.13", true), ("3.4.1.12", true), ("", false), ("3.10.0.0", true)] {
-            assert_eq!(is_binary(version), binary, "{version}");
+            assert_eq!(is_since(version, BINARY), binary, "{version}");
         }
     }
 }

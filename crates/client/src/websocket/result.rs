@@ -5,12 +5,16 @@ use std::{sync::Arc, time::Instant};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use embudo_types::{DataType, Error, Precision, Result, ResultSet, arrow, code};
-use embudo_wire::raw_block;
+use embudo_wire::{
+    binary_message::{Head, action},
+    raw_block,
+};
 use serde_json::{Value as Json, json};
 
 use super::{
     link::Link,
     reply::{self, Reply},
+    statement::Lease,
 };
 
 /// Runs a statement. `speaks_binary`: the server takes `binary_query` and gives `fetch_raw_block`.
@@ -20,16 +24,21 @@ pub fn query(link: Arc<Link>, sql: &str, speaks_binary: bool, deadline: Option<I
     if answer["is_update"].as_bool() == Some(true) {
         return Ok(ResultSet::affected(answer["affected_rows"].as_u64().unwrap_or(0)));
     }
+    rows(link, &answer, speaks_binary, None, deadline)
+}
+
+/// The rows that an answer describes; those of a prepared statement keep it.
+pub fn rows(link: Arc<Link>, answer: &Json, speaks_binary: bool, statement: Option<Lease>, deadline: Option<Instant>) -> Result<ResultSet> {
     let id = answer["id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to a query has no id"))?;
-    let (schema, precision) = schema(&answer)?;
-    let mut blocks = Blocks { link, id, schema: Arc::clone(&schema), precision, speaks_binary, asked: None, done: false, deadline };
+    let (schema, precision) = schema(answer)?;
+    let mut blocks = Blocks { link, id, schema: Arc::clone(&schema), precision, speaks_binary, asked: None, done: false, statement, deadline };
     blocks.ask()?;
     Ok(ResultSet { schema, outcome: embudo_types::Outcome::Rows(Box::new(blocks)) })
 }
 
 fn binary_query(link: &Link, sql: &str, deadline: Option<Instant>) -> Result<Json> {
     let request = link.next_request();
-    let mut bytes = header(request, 0, 6);
+    let mut bytes = Head { request, resource: 0, action: action::BINARY_QUERY }.to_bytes();
     bytes.extend_from_slice(&1_u16.to_le_bytes());
     bytes.extend_from_slice(&(sql.len() as u32).to_le_bytes());
     bytes.extend_from_slice(sql.as_bytes());
@@ -38,11 +47,6 @@ fn binary_query(link: &Link, sql: &str, deadline: Option<Instant>) -> Result<Jso
         Reply::Json(json) => Ok(json),
         Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a query was answered with bytes")),
     }
-}
-
-/// The head of every binary request: id, what it is about, action.
-fn header(request: u64, resource: u64, action: u64) -> Vec<u8> {
-    [request, resource, action].iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// The fields that an answer describes.
@@ -72,6 +76,8 @@ struct Blocks {
     /// The request for the next block, which is on its way while the last one is read.
     asked: Option<u64>,
     done: bool,
+    /// The statement that the rows belong to.
+    statement: Option<Lease>,
     deadline: Option<Instant>,
 }
 
@@ -79,7 +85,7 @@ impl Blocks {
     fn ask(&mut self) -> Result<()> {
         if self.speaks_binary {
             let request = self.link.next_request();
-            let mut bytes = header(request, self.id, 7);
+            let mut bytes = Head { request, resource: self.id, action: action::FETCH_RAW_BLOCK }.to_bytes();
             bytes.extend_from_slice(&1_u16.to_le_bytes());
             self.link.send_binary(request, &bytes)?;
             self.asked = Some(request);
@@ -139,6 +145,9 @@ impl Iterator for Blocks {
             Ok(Some(batch)) => Some(Ok(batch)),
             Ok(None) => {
                 self.done = true;
+                if let Some(mut statement) = self.statement.take() {
+                    statement.keep();
+                }
                 None
             }
             Err(error) => {

@@ -1,0 +1,281 @@
+//! Prepared statements of the second kind: parameters travel as values. A session keeps the last few statements open, so that a query that
+//! comes again costs its binding and its run alone.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray, StringArray,
+    cast::AsArray,
+    new_null_array,
+    types::{
+        ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type, UInt16Type, UInt32Type,
+        UInt64Type,
+    },
+};
+use arrow_schema::DataType as ArrowType;
+use embudo_types::{DataType, Error, Precision, Result, Value, code};
+use embudo_wire::{
+    binary_message::{Head, action},
+    stmt2::{self, BoundColumn, TableBind},
+};
+use serde_json::{Value as Json, json};
+
+use super::{
+    link::Link,
+    reply::{self, Reply},
+};
+use crate::literal;
+
+/// Statements that are kept open.
+const KEPT: usize = 16;
+/// Bytes of one message with bound rows; more rows go in several before they are written together.
+pub const MESSAGE_BYTES: usize = 4 << 20;
+
+/// The open statements of a session that nobody uses just now, the oldest first.
+#[derive(Default)]
+pub struct Cache {
+    free: Mutex<VecDeque<Prepared>>,
+}
+
+impl Cache {
+    /// A statement that is ready to be bound: one that is there, or a new one; the flag says which.
+    pub fn take(self: &Arc<Self>, link: &Arc<Link>, sql: &str, deadline: Option<Instant>) -> Result<(Lease, bool)> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = free.iter().position(|prepared| prepared.sql == sql && Arc::ptr_eq(&prepared.link, link));
+        let known = place.and_then(|place| free.remove(place));
+        drop(free);
+        let is_known = known.is_some();
+        let prepared = match known {
+            Some(prepared) => prepared,
+            None => Prepared::open(link, sql, deadline)?,
+        };
+        Ok((Lease { prepared: Some(prepared), cache: Arc::clone(self), is_reusable: false }, is_known))
+    }
+
+    /// Closes all, because what they knew of tables may be over.
+    pub fn clear(&self) {
+        let all = std::mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(all);
+    }
+}
+
+/// A statement in use. It goes back to the cache where its user says so, and is closed otherwise.
+pub struct Lease {
+    prepared: Option<Prepared>,
+    cache: Arc<Cache>,
+    is_reusable: bool,
+}
+
+impl Lease {
+    /// The statement.
+    pub fn prepared(&self) -> Result<&Prepared> {
+        self.prepared.as_ref().ok_or_else(|| Error::internal("a statement was given back while in use"))
+    }
+
+    /// Whoever uses it is done with it in good order.
+    pub fn keep(&mut self) {
+        self.is_reusable = true;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(prepared) = self.prepared.take().filter(|prepared| self.is_reusable && prepared.link.is_usable()) {
+            let mut free = self.cache.free.lock().unwrap_or_else(PoisonError::into_inner);
+            free.push_back(prepared);
+            let oldest = if free.len() > KEPT { free.pop_front() } else { None };
+            drop(free);
+            drop(oldest);
+        }
+    }
+}
+
+/// What a `?` of an INSERT is.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// Precision of a timestamp.
+    pub precision: Precision,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What a value is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The table's name.
+    Table,
+    /// A tag.
+    Tag,
+    /// A column.
+    Column,
+}
+
+/// A statement that the server has prepared.
+pub struct Prepared {
+    link: Arc<Link>,
+    id: u64,
+    sql: String,
+    /// The `?` of an INSERT; `None` for anything else.
+    pub fields: Option<Vec<Field>>,
+}
+
+impl Prepared {
+    fn open(link: &Arc<Link>, sql: &str, deadline: Option<Instant>) -> Result<Self> {
+        let options = json!({ "single_stb_insert": false, "single_table_bind_once": false });
+        let answer = reply::checked(link.call("stmt2_init", options, deadline)?)?;
+        let id = answer["stmt_id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to stmt2_init has no id"))?;
+        // From here on dropping it closes it.
+        let mut prepared = Self { link: Arc::clone(link), id, sql: sql.to_owned(), fields: None };
+        let answer = reply::checked(link.call("stmt2_prepare", json!({ "stmt_id": id, "sql": sql, "get_fields": true }), deadline)?)?;
+        if answer["is_insert"].as_bool() == Some(true) {
+            prepared.fields = Some(answer["fields"].as_array().map_or_else(|| Ok(Vec::new()), |fields| fields.iter().map(field).collect())?);
+        }
+        Ok(prepared)
+    }
+
+    /// Binds tables with their rows, or the parameters of a query.
+    pub fn bind(&self, tables: &[TableBind], deadline: Option<Instant>) -> Result<()> {
+        let request = self.link.next_request();
+        let mut message = Head { request, resource: self.id, action: action::STATEMENT2_BIND }.to_bytes();
+        message.extend_from_slice(&1_u16.to_le_bytes());
+        message.extend_from_slice(&(-1_i32).to_le_bytes());
+        message.extend_from_slice(&stmt2::encode(tables)?);
+        self.link.send_binary(request, &message)?;
+        match self.link.wait(request, deadline)? {
+            Reply::Json(json) => reply::checked(json).map(drop),
+            Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a binding was answered with bytes")),
+        }
+    }
+
+    /// Writes what was bound, or runs the query; gives the affected rows.
+    pub fn execute(&self, deadline: Option<Instant>) -> Result<u64> {
+        let answer = reply::checked(self.link.call("stmt2_exec", json!({ "stmt_id": self.id }), deadline)?)?;
+        Ok(answer["affected"].as_u64().unwrap_or(0))
+    }
+
+    /// The description of what the query gave; 0x022A where it gave no rows.
+    pub fn result(&self, deadline: Option<Instant>) -> Result<Json> {
+        reply::checked(self.link.call("stmt2_result", json!({ "stmt_id": self.id }), deadline)?)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // Where the link is broken the server has closed it already. The acknowledgement is not waited for.
+        let _ = self.link.tell("stmt2_close", json!({ "stmt_id": self.id }));
+    }
+}
+
+fn field(json: &Json) -> Result<Field> {
+    let number = |name: &str| json[name].as_u64().unwrap_or(0);
+    let (id, bytes) = (number("field_type") as u8, number("bytes") as u32);
+    // Lengths are those in storage.
+    let user = match DataType::from_id(id, 0)? {
+        DataType::NChar(_) => bytes.saturating_sub(2) / 4,
+        data_type if data_type.is_variable() => bytes.saturating_sub(2),
+        _ => bytes,
+    };
+    let data_type = match DataType::from_id(id, user)? {
+        DataType::Decimal(..) => DataType::Decimal(number("precision") as u8, number("scale") as u8),
+        other => other,
+    };
+    let precision = if data_type == DataType::Timestamp { Precision::from_id(number("precision") as u8)? } else { Precision::Milli };
+    let role = match number("bind_type") {
+        2 => Role::Tag,
+        4 => Role::Table,
+        _ => Role::Column,
+    };
+    Ok(Field { name: json["name"].as_str().unwrap_or_default().to_owned(), data_type, precision, role })
+}
+
+/// The parameters of a query as bound columns; `None` where a value has no form that servers take.
+pub fn parameters(values: &[Value]) -> Option<Vec<TableBind>> {
+    let columns = values.iter().map(|value| {
+        let (data_type, array): (DataType, ArrayRef) = match value {
+            Value::Null => (DataType::Varchar(0), new_null_array(&ArrowType::Binary, 1)),
+            Value::Bool(value) => (DataType::Bool, Arc::new(BooleanArray::from(vec![*value]))),
+            Value::TinyInt(value) => (DataType::TinyInt, one::<Int8Type>(*value)),
+            Value::SmallInt(value) => (DataType::SmallInt, one::<Int16Type>(*value)),
+            Value::Int(value) => (DataType::Int, one::<Int32Type>(*value)),
+            Value::BigInt(value) => (DataType::BigInt, one::<Int64Type>(*value)),
+            Value::UTinyInt(value) => (DataType::UTinyInt, one::<UInt8Type>(*value)),
+            Value::USmallInt(value) => (DataType::USmallInt, one::<UInt16Type>(*value)),
+            Value::UInt(value) => (DataType::UInt, one::<UInt32Type>(*value)),
+            Value::UBigInt(value) => (DataType::UBigInt, one::<UInt64Type>(*value)),
+            Value::Float(value) if value.is_finite() => (DataType::Float, one::<Float32Type>(*value)),
+            Value::Double(value) if value.is_finite() => (DataType::Double, one::<Float64Type>(*value)),
+            Value::Timestamp(ticks) => (DataType::Timestamp, one::<TimestampMillisecondType>(*ticks)),
+            Value::Varchar(bytes) => (DataType::Varchar(bytes.len() as u32), Arc::new(BinaryArray::from_vec(vec![bytes]))),
+            Value::NChar(text) | Value::Json(text) => (DataType::NChar(text.chars().count() as u32), Arc::new(StringArray::from(vec![text.as_str()]))),
+            Value::VarBinary(bytes) => (DataType::VarBinary(bytes.len() as u32), Arc::new(BinaryArray::from_vec(vec![bytes]))),
+            _ => return None,
+        };
+        Some(BoundColumn { data_type, array, present: None })
+    });
+    Some(vec![TableBind { name: None, tags: Vec::new(), columns: columns.collect::<Option<_>>()? }])
+}
+
+fn one<T: ArrowPrimitiveType>(value: T::Native) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::from_iter_values([value]))
+}
+
+/// Rows, as one array for each field, as tables with their tags and columns: rows that follow each other and name the same table go together.
+pub fn tables(fields: &[Field], arrays: &[ArrayRef], rows: usize) -> Result<Vec<TableBind>> {
+    let names = fields.iter().zip(arrays).find(|(field, _)| field.role == Role::Table).map(|(_, array)| names(array)).transpose()?;
+    let mut binds = Vec::new();
+    let mut start = 0;
+    while start < rows {
+        let end = match &names {
+            Some(names) => (start + 1..rows).find(|row| names[*row] != names[start]).unwrap_or(rows),
+            None => rows,
+        };
+        let of = |role: Role, rows: usize| -> Result<Vec<BoundColumn>> {
+            let columns = fields.iter().zip(arrays).filter(|(field, _)| field.role == role);
+            columns.map(|(field, array)| bound(field, &array.slice(start, rows))).collect()
+        };
+        let name = names.as_ref().map(|names| names[start].clone());
+        binds.push(TableBind { name, tags: of(Role::Tag, 1)?, columns: of(Role::Column, end - start)? });
+        start = end;
+    }
+    Ok(binds)
+}
+
+fn bound(field: &Field, array: &ArrayRef) -> Result<BoundColumn> {
+    let array = match array.as_any().downcast_ref::<Decimal128Array>() {
+        // Decimals travel as text.
+        Some(decimals) => {
+            let scale = usize::try_from(decimals.scale()).unwrap_or(0);
+            let text = |value: i128| {
+                let mut text = String::new();
+                literal::write_decimal(value, scale, &mut text);
+                text
+            };
+            Arc::new(decimals.iter().map(|value| value.map(text)).collect::<StringArray>())
+        }
+        None => Arc::clone(array),
+    };
+    Ok(BoundColumn { data_type: field.data_type, array, present: None })
+}
+
+fn names(array: &ArrayRef) -> Result<Vec<String>> {
+    let missing = || Error::with(code::INVALID_PARAMETERS, "a row has no table name");
+    if let Some(texts) = array.as_string_opt::<i32>() {
+        return texts.iter().map(|name| name.map(str::to_owned).ok_or_else(missing)).collect();
+    }
+    let bytes = array.as_binary_opt::<i32>().ok_or_else(|| Error::with(code::INVALID_PARAMETERS, "table names are text"))?;
+    bytes.iter().map(|name| name.and_then(|name| String::from_utf8(name.to_vec()).ok()).ok_or_else(missing)).collect()
+}
+
+/// How many rows of these arrays make a message.
+pub fn rows_of_a_message(arrays: &[ArrayRef], rows: usize) -> usize {
+    let bytes: usize = arrays.iter().map(|array| array.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+    (MESSAGE_BYTES / (bytes / rows.max(1)).max(1)).max(1)
+}
