@@ -131,7 +131,7 @@ where
 
 /// The percentile of sorted values, linear between neighbours.
 fn interpolated(sorted: &[f64], percentage: f64) -> Option<f64> {
-    let place = percentage / 100.0 * sorted.len().checked_sub(1)? as f64;
+    let place = percentage * sorted.len().checked_sub(1)? as f64 / 100.0;
     let (below, share) = (place.floor() as usize, place.fract());
     let low = sorted[below];
     Some(sorted.get(below + 1).map_or(low, |high| (1.0 - share) * low + share * high))

@@ -364,8 +364,10 @@ fn read_code<'a>(code: Code, text: &'a str, found: &mut Components) -> Result<&'
             rest
         }
         Code::Fraction(digits) => {
-            let (value, read, rest) = number(text, digits as usize)?;
-            found.nanoseconds = within(value, 0..=999_999_999)? * 10_i64.pow(9 - read as u32);
+            // A sign, as `TO_CHAR` writes one before 1970, stands in the place of a digit.
+            let sign = usize::from(text.starts_with('-'));
+            let (value, read, rest) = number(text, digits as usize - sign)?;
+            found.nanoseconds = value * 10_i64.pow(9 - (read + sign) as u32);
             rest
         }
         Code::ZoneHours => {
@@ -459,6 +461,7 @@ mod tests {
             ("10/03/24 PM 03", "dd/mm/yy am hh", 1_710_082_800_000),
             ("12:00 am", "hh:mi am", -62_167_219_200_000),
             ("", "YYYY", -62_167_219_200_000),
+            ("1970-01-01.-01", "YYYY-MM-DD.MS", -1),
         ] {
             assert_eq!(parsed(text, format), Ok(expected), "{text}");
         }

@@ -1,4 +1,5 @@
-//! Time texts of INSERT at the speed of the rest: the date and hour are worked out once per hour of data.
+//! Time texts of INSERT at the speed of the rest: the date and hour are worked out once per hour of data. An hour that stands twice, as
+//! clocks go back, goes on with the offset of the time before it in the statement, as recorded.
 
 use embudo_types::{Precision, Zone, parse_timestamp};
 
@@ -14,16 +15,18 @@ pub(super) struct Clock<'a> {
     /// The hour last read, zeros for none, and its first second since the epoch.
     hour: [u8; HOUR],
     hour_start: i64,
+    /// Seconds of local time ahead of UTC in that hour.
+    offset: Option<i64>,
 }
 
 impl<'a> Clock<'a> {
     pub(super) fn new(zone: &'a Zone) -> Self {
-        Self { zone, hour: [0; HOUR], hour_start: 0 }
+        Self { zone, hour: [0; HOUR], hour_start: 0, offset: None }
     }
 
     /// Takes over the hour that a clock of the same zone learned.
     pub(super) fn take_hour(&mut self, other: &Clock<'_>) {
-        (self.hour, self.hour_start) = (other.hour, other.hour_start);
+        (self.hour, self.hour_start, self.offset) = (other.hour, other.hour_start, other.offset);
     }
 
     /// Ticks of the quoted time at the start of `bytes` and its length with the quotes; `None` for any other form, which is then read
@@ -73,8 +76,16 @@ impl<'a> Clock<'a> {
         if last - first != 3_599_000 {
             return false;
         }
+        whole[HOUR..].copy_from_slice(b":00:00");
+        let Some(local) = parse_timestamp(&whole, Precision::Milli, &Zone::utc()) else { return false };
+        let (local, mut start) = (local.div_euclid(1_000), first.div_euclid(1_000));
+        if let Some(offset) = self.offset
+            && i64::from(self.zone.offset_at_second(local - offset)) == offset
+        {
+            start = local - offset;
+        }
         self.hour.copy_from_slice(text);
-        self.hour_start = first.div_euclid(1_000);
+        (self.hour_start, self.offset) = (start, Some(local - start));
         true
     }
 }

@@ -298,6 +298,20 @@ fn files_skip_their_heading_and_name_a_bad_line() {
     );
 }
 
+#[test]
+fn an_hour_that_stands_twice_goes_on_with_the_offset_before_it() {
+    let zone = Zone::named("America/New_York").unwrap();
+    let read = |texts: &[&str]| {
+        let mut clock = Clock::new(&zone);
+        texts.iter().map(|text| clock.read(format!("'{text}'").as_bytes(), Precision::Milli).unwrap().0 / 1_000).last().unwrap()
+    };
+    let (daylight, standard) = (1_730_611_800, 1_730_615_400);
+    assert_eq!(read(&["2024-11-03 01:30:00"]), standard);
+    assert_eq!(read(&["2024-11-03 00:30:00", "2024-11-03 01:30:00"]), daylight);
+    assert_eq!(read(&["2024-11-03 02:30:00", "2024-11-03 01:30:00"]), standard);
+    assert_eq!(read(&["2024-07-01 00:00:00", "2024-11-03 02:30:00"]), standard + 3_600);
+}
+
 proptest! {
     #[test]
     fn the_clock_agrees_with_the_long_way(seconds in 0_i64..2_000_000_000, millisecond in 0_u32..1000, zone in 0_usize..4) {
