@@ -20,6 +20,7 @@ struct File {
     connections: Option<usize>,
     result_timeout: Option<u64>,
     advertise_version: Option<String>,
+    opentsdb_telnet: Option<String>,
     log: Option<LogLevel>,
 }
 
@@ -42,6 +43,8 @@ pub struct Configuration {
     pub result_timeout: Option<Duration>,
     /// The version that clients are told, where one is given.
     pub advertise_version: Option<AdvertisedVersion>,
+    /// Where to take OpenTSDB telnet lines.
+    pub opentsdb_telnet: Option<String>,
     /// How much to log.
     pub log: LogLevel,
 }
@@ -60,6 +63,7 @@ impl Configuration {
             connections: options.connections.or(file.connections),
             result_timeout: options.result_timeout.or(file.result_timeout).map(|seconds| Duration::from_secs(seconds.max(1))),
             advertise_version: options.advertise_version.or(file.advertise_version).map(|text| text.parse()).transpose()?,
+            opentsdb_telnet: options.opentsdb_telnet.or(file.opentsdb_telnet),
             log: options.log.or(file.log).unwrap_or(LogLevel::Warn),
         })
     }

@@ -27,7 +27,7 @@ use embudo_engine::Engine;
 use embudo_types::{Error, Result};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
-pub use options::{DEFAULT_PORT, ServerOptions};
+pub use options::{DEFAULT_PORT, ServerOptions, TelnetOptions};
 pub use version::AdvertisedVersion;
 
 /// Starts servers.
@@ -52,15 +52,24 @@ impl Server {
             runtime.block_on(TcpListener::bind(addresses.as_slice())).map_err(|source| Error::io(format!("listening on {}", options.listen), source))?;
         let address = listener.local_addr().map_err(|source| Error::io("reading the listening address", source))?;
         let (stop, stopped) = watch::channel(false);
-        let serving = runtime.spawn(connections::serve(listener, router::State::new(engine, options), stopped));
+        let telnet = options.opentsdb_telnet.clone();
+        let state = router::State::new(engine, options);
+        let mut telnet_address = None;
+        if let Some(telnet) = telnet {
+            let listener = runtime.block_on(ingest::telnet_listener::bind(&telnet))?;
+            telnet_address = listener.local_addr().ok();
+            runtime.spawn(ingest::telnet_listener::serve(listener, telnet, Arc::clone(&state), stopped.clone()));
+        }
+        let serving = runtime.spawn(connections::serve(listener, state, stopped));
         tracing::info!(%address, "listening");
-        Ok(ServerHandle { address, stop, running: Some((runtime, serving)) })
+        Ok(ServerHandle { address, telnet_address, stop, running: Some((runtime, serving)) })
     }
 }
 
 /// A running server.
 pub struct ServerHandle {
     address: SocketAddr,
+    telnet_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     running: Option<(Runtime, JoinHandle<()>)>,
 }
@@ -69,6 +78,11 @@ impl ServerHandle {
     /// Where it listens; with the port that was chosen where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for OpenTSDB's telnet protocol, if it does.
+    pub fn telnet_address(&self) -> Option<SocketAddr> {
+        self.telnet_address
     }
 
     /// Takes no more connections, finishes the requests that are under way and returns. Must not be called from an async task.

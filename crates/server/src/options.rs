@@ -37,6 +37,26 @@ pub struct ServerOptions {
     pub stop_timeout: Duration,
     /// The version that WebSocket clients are told, and whose actions they find.
     pub advertised_version: AdvertisedVersion,
+    /// A port for OpenTSDB's telnet protocol.
+    pub opentsdb_telnet: Option<TelnetOptions>,
+}
+
+/// A port for OpenTSDB's telnet protocol, which knows no login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelnetOptions {
+    /// `host:port`; port 0 takes a free one.
+    pub listen: String,
+    /// The database that points go to; it must be there.
+    pub database: String,
+    /// The user that writes.
+    pub user: String,
+}
+
+impl TelnetOptions {
+    /// Listens at `host:port` and writes into database `opentsdb_telnet` as root.
+    pub fn at(listen: &str) -> Self {
+        Self { listen: listen.into(), database: "opentsdb_telnet".into(), user: "root".into() }
+    }
 }
 
 impl Default for ServerOptions {
@@ -53,6 +73,7 @@ impl Default for ServerOptions {
             result_timeout: Duration::from_secs(300),
             stop_timeout: Duration::from_secs(30),
             advertised_version: AdvertisedVersion::default(),
+            opentsdb_telnet: None,
         }
     }
 }

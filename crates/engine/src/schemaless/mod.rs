@@ -9,6 +9,8 @@ mod cells;
 mod points;
 mod series;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use embudo_types::{Error, Result, code};
 use embudo_wire::schemaless::{LineProtocol, TimeUnit};

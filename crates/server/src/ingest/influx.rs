@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use embudo_wire::schemaless::LineProtocol;
-use serde_json::json;
 
 use super::request::{Failure, Request};
 use crate::{refusal::JSON, router::State};
@@ -30,13 +29,15 @@ async fn try_write(state: Arc<State>, query: Option<&str>, headers: &HeaderMap, 
 
 /// The forms that InfluxDB's clients know, as recorded.
 fn respond(failure: &Failure) -> Response {
-    let message = &failure.message;
+    let message = serde_json::Value::from(failure.message.as_str());
+    // Members stand in the recorded order.
+    let of_parameter = |code: &str, op: &str| format!(r#"{{"code":"{code}","message":{message},"op":"{op}","err":{message},"line":0}}"#);
     let body = match (failure.status, failure.parameter) {
-        (_, Some("db")) => json!({"code": "not found", "message": message, "op": "get db query", "err": message, "line": 0}),
-        (_, Some(parameter)) => json!({"code": "illegal param", "message": message, "op": format!("parse {parameter}"), "err": message, "line": 0}),
-        (StatusCode::UNAUTHORIZED, None) => json!({"code": "forbidden", "message": "get auth error"}),
-        (status, None) if status.is_client_error() => json!({"code": "illegal param", "message": message, "op": "read body", "err": message, "line": 0}),
-        _ => json!({"code": "internal error", "message": message}),
+        (_, Some("db")) => of_parameter("not found", "get db query"),
+        (_, Some(parameter)) => of_parameter("illegal param", &format!("parse {parameter}")),
+        (StatusCode::UNAUTHORIZED, None) => r#"{"code":"forbidden","message":"get auth error"}"#.to_owned(),
+        (status, None) if status.is_client_error() => of_parameter("illegal param", "read body"),
+        _ => format!(r#"{{"code":"internal error","message":{message}}}"#),
     };
-    (failure.status, [(CONTENT_TYPE, JSON)], body.to_string()).into_response()
+    (failure.status, [(CONTENT_TYPE, JSON)], body).into_response()
 }

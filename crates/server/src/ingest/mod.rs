@@ -5,3 +5,4 @@ pub mod influx;
 pub mod opentsdb;
 pub mod prometheus;
 mod request;
+pub mod telnet_listener;

@@ -5,6 +5,7 @@
 
 mod frames;
 mod http;
+mod ingest;
 mod lifecycle;
 mod limits;
 mod recorded;
