@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Instant};
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use embudo_types::{Error, Result, ResultSet, Value, Zone, code};
+use arrow_schema::DataType as ArrowType;
+use embudo_types::{Error, Result, ResultSet, Value, Zone, arrow, code};
 
 use super::{
     link::Link,
@@ -60,6 +61,10 @@ impl Binding<'_> {
         let Some(lease) = self.prepare(&sql)? else { return Ok(None) };
         let Some(fields) = lease.prepared()?.fields.clone().filter(|fields| fields.len() == batch.num_columns()) else { return Ok(None) };
         let arrays = fields.iter().zip(batch.columns()).map(|(field, array)| {
+            let is_bytes = matches!(array.data_type(), ArrowType::Utf8 | ArrowType::Binary) && field.data_type.is_variable();
+            if is_bytes || *array.data_type() == arrow::arrow_type(field.data_type, field.precision) {
+                return Ok(Arc::clone(array));
+            }
             convert(&field.name, &Column::Array(Arc::clone(array)), field.data_type, field.precision, batch.num_rows(), false, self.zone)
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;

@@ -3,6 +3,7 @@
 // A test ends at the first thing that is not as expected.
 #![allow(clippy::unwrap_used)]
 
+mod driver;
 mod frames;
 mod http;
 mod ingest;
@@ -11,6 +12,7 @@ mod limits;
 mod recorded;
 mod recorded_websocket;
 mod results;
+mod websocket;
 
 use embudo_engine::{Engine, EngineOptions};
 use embudo_server::{Server, ServerHandle, ServerOptions};
