@@ -1,7 +1,8 @@
 //! A corpus file's view of a result: column letters and cells as text, the same for every transport.
 //!
 //! Letters: `I` integers, `R` floats and decimals, `B` BOOL, `W` timestamps ("when"), `T` text, `J` JSON, `X` bytes, `N` a bare NULL.
-//! Cells: timestamps in UTC to their precision, bytes as `\x…`, NULL as `NULL`, empty text as `(empty)`.
+//! Cells: timestamps in UTC to their precision, bytes as `\x…`, NULL as `NULL`, empty text as `(empty)`, control characters and
+//! backslashes of text escaped as in Rust.
 
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, StringArray,
@@ -64,9 +65,22 @@ fn plain(array: &ArrayRef, row: usize) -> String {
             $(if let Some(array) = array.as_any().downcast_ref::<$kind>() { return array.value(row).to_string(); })*
         };
     }
-    try_each!(BooleanArray, Int8Array, Int16Array, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array, Float32Array, Float64Array, StringArray);
+    try_each!(BooleanArray, Int8Array, Int16Array, Int32Array, Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array, Float32Array, Float64Array);
+    if let Some(array) = array.as_any().downcast_ref::<StringArray>() {
+        return escaped(array.value(row));
+    }
     if let Some(array) = array.as_any().downcast_ref::<Decimal128Array>() {
         return array.value_as_string(row);
     }
-    array.as_any().downcast_ref::<BinaryArray>().map_or_else(String::new, |array| String::from_utf8_lossy(array.value(row)).into_owned())
+    array.as_any().downcast_ref::<BinaryArray>().map_or_else(String::new, |array| escaped(&String::from_utf8_lossy(array.value(row))))
+}
+
+/// Text on one line.
+fn escaped(text: &str) -> String {
+    let is_plain = |char: char| !char.is_control() && char != '\\';
+    if text.chars().all(is_plain) {
+        text.into()
+    } else {
+        text.chars().map(|char| if is_plain(char) { char.to_string() } else { char.escape_default().to_string() }).collect()
+    }
 }

@@ -1,10 +1,9 @@
 //! Runs `tests/slt/**/*.slt` on every transport, each file on a fresh in-memory database. `SLT_ONLY=text` picks files by
-//! name, `SLT_TRANSPORT=embedded|rest` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
+//! name, `SLT_TRANSPORT=embedded|rest|websocket` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use embudo_client::{ConnectOptions, Driver, Dsn, connect};
@@ -59,32 +58,28 @@ impl DB for Session {
     }
 }
 
-/// A database in memory, behind a server where the transport needs one.
-struct Fixture {
-    engine: Arc<Engine>,
-    server: Option<ServerHandle>,
+/// A database in memory, behind a server where the transport needs one; all sessions of a file share it.
+enum Fixture {
+    Embedded(String),
+    Server(ServerHandle, &'static str),
 }
 
 impl Fixture {
-    fn start(transport: &str) -> Result<Self, Error> {
-        let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::default() })?;
-        let server = if transport == "rest" { Some(Server::start(Arc::clone(&engine), ServerOptions::default())?) } else { None };
-        Ok(Self { engine, server })
+    fn start(transport: &str, number: usize) -> Result<Self, Error> {
+        if transport == "embedded" {
+            return Ok(Self::Embedded(format!("embudo:///:memory:slt{number}?timezone=UTC")));
+        }
+        let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() })?;
+        let scheme = if transport == "websocket" { "taosws" } else { "taosrest" };
+        Ok(Self::Server(Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..ServerOptions::default() })?, scheme))
     }
 
     fn session(&self) -> Result<Session, Error> {
-        let driver = match &self.server {
-            Some(server) => connect(&Dsn::parse(&format!("taosrest://root:taosdata@{}?timezone=UTC", server.address()))?, &ConnectOptions::default())?,
-            None => embudo_client::embedded(&self.engine, "root")?,
+        let dsn = match self {
+            Self::Embedded(dsn) => dsn.clone(),
+            Self::Server(server, scheme) => format!("{scheme}://root:taosdata@{}?timezone=UTC", server.address()),
         };
-        Ok(Session(driver))
-    }
-
-    fn stop(self) -> Result<(), Error> {
-        if let Some(server) = self.server {
-            server.shutdown();
-        }
-        self.engine.close()
+        connect(&Dsn::parse(&dsn)?, &ConnectOptions::default()).map(Session)
     }
 }
 
@@ -102,19 +97,16 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn run_file(path: &Path, transport: &str, complete: bool) -> Result<(), String> {
-    let fixture = Fixture::start(transport).map_err(|error| error.to_string())?;
+fn run_file(path: &Path, transport: &str, number: usize, complete: bool) -> Result<(), String> {
+    let fixture = Fixture::start(transport, number).map_err(|error| error.to_string())?;
     let mut runner = Runner::new(async || fixture.session());
     runner.with_column_validator(strict_column_validator);
-    let outcome = if complete {
+    if complete {
         let update = runner.update_test_file(path, " ", default_validator, default_normalizer, strict_column_validator);
         futures::executor::block_on(update).map_err(|error| error.to_string())
     } else {
         runner.run_file(path).map_err(|error| error.display(false).to_string())
-    };
-    drop(runner);
-    fixture.stop().map_err(|error| error.to_string())?;
-    outcome
+    }
 }
 
 fn main() -> ExitCode {
@@ -123,12 +115,12 @@ fn main() -> ExitCode {
     let chosen = std::env::var("SLT_TRANSPORT").ok();
     let complete = std::env::var_os("SLT_COMPLETE").is_some();
     let (mut passed, mut failed) = (0, 0);
-    for transport in ["embedded", "rest"] {
+    for transport in ["embedded", "rest", "websocket"] {
         if chosen.as_deref().is_some_and(|chosen| chosen != transport) || (complete && transport != "embedded") {
             continue;
         }
-        for path in corpus(&folder).iter().filter(|path| path.to_string_lossy().contains(&only)) {
-            match run_file(path, transport, complete) {
+        for (number, path) in corpus(&folder).iter().enumerate().filter(|(_, path)| path.to_string_lossy().contains(&only)) {
+            match run_file(path, transport, number, complete) {
                 Ok(()) => passed += 1,
                 Err(reason) => {
                     failed += 1;
