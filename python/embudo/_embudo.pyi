@@ -88,6 +88,9 @@ class Session:
         request_id: int | None = None,
     ) -> Result: ...
     def run_many(self, sql: str, rows: Iterable[Sequence[object] | Mapping[str, object]], timeout: float | None = None) -> int: ...
+    def write_lines(
+        self, text: str, protocol: int, unit: int, ttl: int = 0, table_name_key: str | None = None, request_id: int | None = None
+    ) -> int: ...
     def ingest(
         self,
         target: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from embudo import _embudo, errors
 from embudo.cursor import Cursor
@@ -189,6 +189,36 @@ class Connection(Generic[RowT]):
             truncate=truncate,
             progress=progress,
         )
+
+    def write_lines(
+        self,
+        lines: str | Iterable[str],
+        *,
+        protocol: Literal["influx", "telnet", "json"] = "influx",
+        unit: Literal["h", "m", "s", "ms", "us", "ns"] = "ns",
+        ttl: int = 0,
+        table_name_key: str | None = None,
+    ) -> int:
+        """Writes points of a line protocol into the connection's database, and gives the rows written.
+
+        Supertables are made and widened as the points need; a bad point refuses all of them.
+
+        Args:
+            lines: InfluxDB or OpenTSDB telnet lines, in one text or one by one; or OpenTSDB's JSON as one text.
+            protocol: how they are written.
+            unit: the unit of the times in InfluxDB lines.
+            ttl: days after which children that are made are dropped; 0 keeps them.
+            table_name_key: the tag whose value names the child.
+
+        Raises:
+            ProgrammingError: a point is not right; the message names its line where there are several.
+        """
+        text = lines if isinstance(lines, str) else "\n".join(lines)
+        try:
+            numbers = ("influx", "telnet", "json").index(protocol) + 1, ("h", "m", "s", "ms", "us", "ns").index(unit) + 1
+        except ValueError:
+            raise errors.InterfaceError(f"no protocol {protocol!r} or no unit {unit!r}") from None
+        return self._session.write_lines(text, *numbers, ttl, table_name_key)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Server:
         """Serves this embedded database over REST from this process, for as long as the given server is open.

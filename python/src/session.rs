@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use embudo_client::{ConnectOptions, Driver, Dsn, Request, bulk, ingest::Ingest};
+use embudo_client::{ConnectOptions, Driver, Dsn, LineOptions, LineProtocol, Request, TimeUnit, bulk, ingest::Ingest};
 use embudo_types::{Outcome as Rows, Zone};
 use pyo3::{
     prelude::*,
@@ -136,6 +136,30 @@ impl Session {
         let sql = positional.unwrap_or_else(|| sql.to_owned());
         let work = driver.clone();
         wait::outside(py, || driver.interrupt(), move || bulk::run(work.as_ref(), &sql, &values, timeout))
+    }
+
+    /// Writes points of a line protocol; `protocol` and `unit` are the C interface's numbers. Gives the rows written.
+    #[pyo3(signature = (text, protocol, unit, ttl=0, table_name_key=None, request_id=None))]
+    #[expect(clippy::too_many_arguments, reason = "arguments of a Python method")]
+    fn write_lines(
+        &self,
+        py: Python<'_>,
+        text: String,
+        protocol: i32,
+        unit: i32,
+        ttl: u32,
+        table_name_key: Option<String>,
+        request_id: Option<u64>,
+    ) -> Outcome<u64> {
+        let driver = self.driver()?.clone();
+        let (protocol, unit) = (LineProtocol::from_id(protocol)?, TimeUnit::from_id(unit)?);
+        let work = driver.clone();
+        let written = wait::outside(
+            py,
+            || driver.interrupt(),
+            move || work.write_lines(&text, &LineOptions { protocol, unit, ttl, table_name_key: table_name_key.as_deref(), request_id }),
+        )?;
+        Ok(written.affected_rows)
     }
 
     /// Writes columns into a table or into the children of a supertable: `data` is a list as `ingest::columns` takes it, or a capsule

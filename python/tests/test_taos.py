@@ -183,3 +183,18 @@ def test_the_redirection_is_told_once() -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("EMBUDO_DSN redirects") == 1
+
+
+def test_schemaless(conn: taos.TaosConnection) -> None:
+    line, telnet, json = taos.SmlProtocol.LINE_PROTOCOL, taos.SmlProtocol.TELNET_PROTOCOL, taos.SmlProtocol.JSON_PROTOCOL
+    millis = taos.SmlPrecision.MILLI_SECONDS
+    lines = ['m,t=a c1=3i64,c2="é" 1700000000000', "m,t=b c1=4i64 1700000000001"]
+    assert conn.schemaless_insert(lines, line, millis) == 2
+    assert conn.schemaless_insert_raw("m,t=a c1=5i64 1700000000002", line, millis, req_id=7, ttl=3) == 1
+    assert conn.schemaless_insert(["sys.cpu 1700000000 1.5 host=a"], telnet, taos.SmlPrecision.NOT_CONFIGURED) == 1
+    text = '{"metric":"js","timestamp":1700000000,"value":2,"tags":{"t":"a"}}'
+    assert conn.schemaless_insert([text], json, 0) == 1
+    assert list(conn.query("SELECT c1, c2, t FROM m ORDER BY _ts")) == [(3, "é", "a"), (4, None, "b"), (5, None, "a")]
+    with pytest.raises(taos.SchemalessError, match="cols is empty") as caught:
+        conn.schemaless_insert(["m,t=a c1=1i64 1700000000003", "bad"], line, millis)
+    assert (caught.value.errno, caught.value.affected_rows) == (0x3002 - 0x8000_0000, 0)

@@ -5,6 +5,8 @@ use std::time::Duration;
 use arrow_array::{Array, RecordBatch};
 use embudo_types::{Error, Result, ResultSet, Value, code};
 
+pub use embudo_wire::schemaless::{LineProtocol, TimeUnit};
+
 use crate::{Dsn, Transport, insert_text, rest::RestDriver, websocket::WebSocketDriver};
 
 /// How to connect beyond what the DSN says.
@@ -25,6 +27,30 @@ pub struct Request<'a> {
     pub request_id: Option<u64>,
     /// How long it may take.
     pub timeout: Option<Duration>,
+}
+
+/// How a text of points is to be read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineOptions<'a> {
+    /// Its protocol.
+    pub protocol: LineProtocol,
+    /// Unit of the times in InfluxDB lines; the other protocols tell theirs by the digits.
+    pub unit: TimeUnit,
+    /// TTL in days of children that are made, 0 for ever.
+    pub ttl: u32,
+    /// The tag whose value names the child.
+    pub table_name_key: Option<&'a str>,
+    /// An id that the server's logs show with it.
+    pub request_id: Option<u64>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinesWritten {
+    /// Rows with a key of their own; where the server does not tell, all points.
+    pub affected_rows: u64,
+    /// Points in the text.
+    pub total_rows: u64,
 }
 
 /// One session over one transport. May be shared by threads; calls take turns where the transport needs it.
@@ -58,6 +84,13 @@ pub trait Driver: Send + Sync {
     fn insert_rows(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Option<u64>> {
         let _ = (sql, rows);
         Ok(None)
+    }
+
+    /// Writes points of a line protocol into the session's database: `text` holds lines, or OpenTSDB's JSON. Supertables are made and
+    /// widened as the points need; a bad point refuses the whole text.
+    fn write_lines(&self, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
+        let _ = (text, options);
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} writes no line protocols", self.transport().name())))
     }
 
     /// How this session reaches its database.

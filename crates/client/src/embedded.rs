@@ -11,7 +11,7 @@ use embudo_engine::{Engine, EngineOptions, Session};
 use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
 
 use crate::{
-    Driver, Dsn, Location, Request, Transport,
+    Driver, Dsn, LineOptions, LinesWritten, Location, Request, Transport,
     deadline::{Deadline, within},
     ingest::column_of_rows,
     literal,
@@ -91,6 +91,12 @@ impl Driver for EmbeddedDriver {
         let Ok(columns) = columns.collect::<Result<Vec<_>>>() else { return Ok(None) };
         statement.bind(&columns)?;
         statement.execute().map(Some)
+    }
+
+    fn write_lines(&self, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
+        let LineOptions { protocol, unit, ttl, table_name_key, request_id: _ } = *options;
+        let written = self.session()?.write_lines(text, &embudo_engine::LineOptions { protocol, unit, ttl, table_name_key })?;
+        Ok(LinesWritten { affected_rows: written.affected_rows, total_rows: written.total_rows })
     }
 
     fn transport(&self) -> Transport {

@@ -22,7 +22,7 @@ pub mod literal;
 mod rest;
 mod websocket;
 
-pub use driver::{ConnectOptions, Driver, Request, connect};
+pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, Request, TimeUnit, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
 pub use rest::HttpStatus;
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod json;
+mod lines;
 
 use std::{
     io::Read,
@@ -17,7 +18,7 @@ use embudo_types::{Error, Outcome, Result, ResultSet, code};
 
 pub(crate) use answer::named_type;
 
-use crate::{ConnectOptions, Driver, Dsn, Host, Request, Transport, literal};
+use crate::{ConnectOptions, Driver, Dsn, Host, LineOptions, LinesWritten, Request, Transport, literal};
 
 /// The HTTP status of an answer that carried no result of a statement; the source of its [`Error`].
 #[derive(Clone, Debug)]
@@ -99,18 +100,18 @@ impl RestDriver {
         url
     }
 
-    /// Sends to the first host that takes a connection.
-    fn send(&self, sql: &str, request: &Request<'_>) -> Result<ureq::http::Response<ureq::Body>> {
+    /// Sends to the first host that takes a connection; `url` gives the address at a host.
+    fn send(&self, text: &str, timeout: Option<Duration>, url: impl Fn(&Host) -> String) -> Result<ureq::http::Response<ureq::Body>> {
         let mut refused = Vec::new();
         for host in &self.hosts {
-            let mut call = self.agent.post(self.url(host, request.request_id)).content_type("text/plain; charset=utf-8");
+            let mut call = self.agent.post(url(host)).content_type("text/plain; charset=utf-8");
             if let Some(authorization) = &self.authorization {
                 call = call.header("Authorization", authorization);
             }
-            if let Some(timeout) = request.timeout {
+            if let Some(timeout) = timeout {
                 call = call.config().timeout_global(Some(timeout)).build();
             }
-            match call.send(sql) {
+            match call.send(text) {
                 Ok(response) => return Ok(response),
                 Err(error) if never_arrived(&error) => refused.push((host, error)),
                 Err(error) => return Err(transport_error(host, error)),
@@ -126,7 +127,7 @@ impl RestDriver {
 impl Driver for RestDriver {
     fn run(&self, request: &Request<'_>) -> Result<ResultSet> {
         let sql = literal::render(request.sql, request.parameters)?;
-        let response = self.send(&sql, request)?;
+        let response = self.send(&sql, request.timeout, |host| self.url(host, request.request_id))?;
         let status = response.status().as_u16();
         let body = response.into_body().into_with_config().limit(u64::MAX).reader();
         if status >= 400 {
@@ -139,6 +140,10 @@ impl Driver for RestDriver {
             *self.database.lock().unwrap_or_else(PoisonError::into_inner) = Some(database);
         }
         Ok(result)
+    }
+
+    fn write_lines(&self, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
+        lines::write(self, text, options)
     }
 
     fn transport(&self) -> Transport {

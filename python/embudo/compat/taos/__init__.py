@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from embudo.compat.taos.connection import TaosConnection, connect
-from embudo.compat.taos.constants import TSDB_CONNECTIONS_MODE, TSDB_OPTION_CONNECTION, FieldType, TaosOption
+from embudo.compat.taos.constants import (
+    TSDB_CONNECTIONS_MODE,
+    TSDB_OPTION_CONNECTION,
+    FieldType,
+    SmlPrecision,
+    SmlProtocol,
+    TaosOption,
+)
 from embudo.compat.taos.cursor import TaosCursor
 from embudo.compat.taos.error import (
     ConnectionError,
@@ -57,6 +64,8 @@ __all__ = [
     "ProgrammingError",
     "ResultError",
     "SchemalessError",
+    "SmlPrecision",
+    "SmlProtocol",
     "StatementError",
     "TaosBlocks",
     "TaosConnection",
@@ -90,8 +99,6 @@ TAOS_FIELD_TBNAME = 4
 _NOT_YET = frozenset(
     [
         "BindTable",
-        "SmlPrecision",
-        "SmlProtocol",
         "TaosBind",
         "TaosConsumer",
         "TaosMultiBind",
@@ -109,5 +116,5 @@ _NOT_YET = frozenset(
 
 def __getattr__(name: str) -> Any:
     if name in _NOT_YET:
-        raise AttributeError(f"taos.{name} is not in this version of Embudo: statements, schemaless lines and subscriptions are to come")
+        raise AttributeError(f"taos.{name} is not in this version of Embudo: statements and subscriptions are to come")
     raise AttributeError(f"module 'taos' has no attribute {name!r}")

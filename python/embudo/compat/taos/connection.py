@@ -7,7 +7,7 @@ from typing import Any
 from embudo import _embudo
 from embudo import errors as typed
 from embudo.compat.taos.cursor import TaosCursor
-from embudo.compat.taos.error import ConnectionError, DatabaseError, InterfaceError, ProgrammingError, translated
+from embudo.compat.taos.error import ConnectionError, DatabaseError, InterfaceError, ProgrammingError, SchemalessError, translated
 from embudo.compat.taos.field import set_tz
 from embudo.compat.taos.result import TaosResult
 from embudo.logger import quiet
@@ -96,6 +96,19 @@ class TaosConnection:
     def query(self, sql: str, req_id: int | None = None) -> TaosResult:
         """Runs a statement and gives its result."""
         return TaosResult(self._run(sql, req_id), self.decode_binary)
+
+    def schemaless_insert(
+        self, lines: list[str] | tuple[str, ...], protocol: int, precision: int, req_id: int | None = None, ttl: int | None = None
+    ) -> int:
+        """Writes points of a line protocol, one a line; JSON as the only one. Gives the rows written."""
+        return self.schemaless_insert_raw("\n".join(lines), protocol, precision, req_id, ttl)
+
+    def schemaless_insert_raw(self, lines: str, protocol: int, precision: int, req_id: int | None = None, ttl: int | None = None) -> int:
+        """Writes points of a line protocol, as one text. Gives the rows written."""
+        try:
+            return self._open().write_lines(lines, protocol, precision, ttl or 0, None, req_id)
+        except typed.Error as error:
+            raise translated(error, SchemalessError) from error
 
     def select_db(self, database: str) -> None:
         """Changes the current database."""

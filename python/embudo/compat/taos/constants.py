@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-__all__ = ["TSDB_CONNECTIONS_MODE", "TSDB_OPTION_CONNECTION", "FieldType", "TaosOption"]
+__all__ = ["TSDB_CONNECTIONS_MODE", "TSDB_OPTION_CONNECTION", "FieldType", "SmlPrecision", "SmlProtocol", "TaosOption"]
 
 
 class FieldType:
@@ -51,6 +51,27 @@ class FieldType:
     C_TIMESTAMP_MICRO = 1
     C_TIMESTAMP_NANO = 2
     C_TIMESTAMP_UNKNOWN = 3
+
+
+class SmlProtocol:
+    """Line protocols."""
+
+    UNKNOWN_PROTOCOL = 0
+    LINE_PROTOCOL = 1
+    TELNET_PROTOCOL = 2
+    JSON_PROTOCOL = 3
+
+
+class SmlPrecision:
+    """Units of the times in lines."""
+
+    NOT_CONFIGURED = 0
+    HOURS = 1
+    MINUTES = 2
+    SECONDS = 3
+    MILLI_SECONDS = 4
+    MICRO_SECONDS = 5
+    NANO_SECONDS = 6
 
 
 class TSDB_OPTION_CONNECTION(enum.Enum):  # noqa: N801 (the official name)
