@@ -53,7 +53,7 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/ws", get(websocket::unified))
         .route("/rest/ws", get(websocket::query))
         .route("/rest/stmt", get(websocket::statement))
-        .route("/rest/schemaless", get(websocket::schemaless))
+        .route("/rest/schemaless", get(websocket::schemaless_lines))
         .route("/influxdb/v1/write", post(ingest::influx::write))
         .route("/opentsdb/v1/put/json/{database}", post(ingest::opentsdb::put_json))
         .route("/opentsdb/v1/put/telnet/{database}", post(ingest::opentsdb::put_telnet))

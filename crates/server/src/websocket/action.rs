@@ -32,6 +32,8 @@ pub enum Action {
     ConnectionInformation,
     /// `check_server_status`
     ServerStatus,
+    /// `insert`
+    InsertLines,
     /// Prepared statements of the first kind.
     Statement(StatementAction),
     /// Prepared statements of the second kind.
@@ -87,6 +89,7 @@ pub enum Statement2Action {
 const EVERYWHERE: &[Endpoint] = &[Endpoint::Unified, Endpoint::Query, Endpoint::Statement, Endpoint::Schemaless];
 const QUERY: &[Endpoint] = &[Endpoint::Unified, Endpoint::Query];
 const STATEMENT: &[Endpoint] = &[Endpoint::Unified, Endpoint::Statement];
+const SCHEMALESS: &[Endpoint] = &[Endpoint::Unified, Endpoint::Schemaless];
 const UNIFIED: &[Endpoint] = &[Endpoint::Unified];
 
 impl Action {
@@ -105,6 +108,7 @@ impl Action {
             "options_connection" => (Self::SetOptions, UNIFIED, Some(Since::CONNECTION_OPTIONS)),
             "check_server_status" => (Self::ServerStatus, UNIFIED, Some(Since::DECIMAL)),
             "get_connection_info" => (Self::ConnectionInformation, UNIFIED, Some(Since::CONNECTION_INFO)),
+            "insert" => (Self::InsertLines, SCHEMALESS, None),
             "init" => (Self::Statement(StatementAction::Open), STATEMENT, None),
             "prepare" => (Self::Statement(StatementAction::Prepare), STATEMENT, None),
             "set_table_name" => (Self::Statement(StatementAction::SetTable), STATEMENT, None),

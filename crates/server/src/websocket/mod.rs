@@ -13,6 +13,7 @@ mod query;
 mod reply;
 mod request;
 mod results;
+mod schemaless;
 mod session;
 mod statement;
 mod statement2;
@@ -58,6 +59,6 @@ pub async fn statement(state: Shared<Arc<State>>, request: Request) -> Response 
 }
 
 /// `/rest/schemaless`.
-pub async fn schemaless(state: Shared<Arc<State>>, request: Request) -> Response {
+pub async fn schemaless_lines(state: Shared<Arc<State>>, request: Request) -> Response {
     upgrade::answer(state.0, Endpoint::Schemaless, request)
 }

@@ -61,6 +61,12 @@ impl Reply {
         }
     }
 
+    /// The reply of a success with its id before its action, as `/rest/schemaless` has it.
+    pub fn with_id_first(head: &Head) -> Self {
+        let action = Json::from(head.action.as_str());
+        Self { text: format!("{{\"code\":0,\"message\":\"\",\"req_id\":{},\"action\":{action},\"timing\":{}", head.request, head.timing()) }
+    }
+
     /// A short reply, without id and time.
     pub fn bare(action: &str) -> Self {
         Self { text: format!("{{\"code\":0,\"message\":\"\",\"action\":{}", Json::from(action)) }

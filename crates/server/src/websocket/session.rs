@@ -21,7 +21,7 @@ use super::{
     reply::{Head, Reply},
     request::Request,
     results::{self, Results},
-    statement, statement2,
+    schemaless, statement, statement2,
     statements::Statements,
     write_raw,
 };
@@ -181,6 +181,7 @@ impl Session {
             Action::SetOptions => login::set_options(self, head, arguments)?,
             Action::ConnectionInformation => information::connection_information(self, head, arguments)?,
             Action::ServerStatus => information::server_status(self, head),
+            Action::InsertLines => schemaless::insert(self, head, arguments).await?,
             Action::Statement(action) => return statement::act(self, action, head, arguments).await,
             Action::Statement2(action) => statement2::act(self, action, head, arguments).await?,
         };

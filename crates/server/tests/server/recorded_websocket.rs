@@ -3,10 +3,10 @@
 
 use std::{collections::HashMap, io::Write, path::PathBuf, time::Duration};
 
-use arrow_array::ArrayRef;
+use arrow_array::Array;
 use embudo_engine::{Engine, EngineOptions, Session};
 use embudo_server::{Server, ServerHandle, ServerOptions};
-use embudo_types::{DataType, Precision, Zone};
+use embudo_types::{Precision, Zone};
 use embudo_wire::{raw_block, websocket::Message};
 use serde_json::Value;
 
@@ -34,6 +34,8 @@ struct Conversation {
     /// What came while something else was awaited.
     early: Vec<Message>,
     deflates: bool,
+    /// The last statement that was sent.
+    sql: String,
 }
 
 fn replay(name: &str) {
@@ -80,7 +82,7 @@ impl Replay {
             let extensions = line["headers"]["sec-websocket-extensions"].as_str();
             let headers = extensions.map(|value| format!("Sec-WebSocket-Extensions: {value}\r\n")).unwrap_or_default();
             let socket = Socket::open_with(self.server.address(), path, &headers);
-            self.sockets.insert(number, Conversation { socket, early: Vec::new(), deflates: extensions.is_some() });
+            self.sockets.insert(number, Conversation { socket, early: Vec::new(), deflates: extensions.is_some(), sql: String::new() });
             return;
         }
         if line["status"].is_u64() {
@@ -129,6 +131,9 @@ impl Conversation {
             (None, Some(text)) => Message::Text(text.into()),
             (None, None) => Message::Binary(bytes()),
         };
+        if let Some(sql) = json(&message).and_then(|request| request["args"]["sql"].as_str().map(str::to_owned)) {
+            self.sql = sql;
+        }
         self.socket.send(&message);
     }
 
@@ -153,7 +158,8 @@ impl Conversation {
                 }
             },
         };
-        difference(&message, &want)
+        // Lists have no order.
+        difference(&message, &want, self.sql.starts_with("show "))
     }
 }
 
@@ -181,7 +187,7 @@ fn answers(message: &Message, want: &Value) -> bool {
     }
 }
 
-fn difference(message: &Message, want: &Value) -> Option<String> {
+fn difference(message: &Message, want: &Value, in_any_order: bool) -> Option<String> {
     let same = match message {
         Message::Text(got) => {
             let Some(text) = want["text"].as_str() else { return Some(got.clone()) };
@@ -192,7 +198,7 @@ fn difference(message: &Message, want: &Value) -> Option<String> {
         // A timing is in front.
         Message::Binary(got) => {
             let want = from_hex(want["hex"].as_str().unwrap());
-            got[8..] == want[8..] || (got[8..44] == want[8..44] && cells(got) == cells(&want))
+            got[8..] == want[8..] || (got.len() == want.len() && rows(got, in_any_order) == rows(&want, in_any_order))
         }
         Message::Pong(got) => *got == from_hex(want["hex"].as_str().unwrap()),
         Message::Ping(_) | Message::Close(_) => false,
@@ -203,9 +209,15 @@ fn difference(message: &Message, want: &Value) -> Option<String> {
     })
 }
 
-/// What a block says: bits behind the last row and values behind a NULL are whatever was in the recorded server's memory.
-fn cells(reply: &[u8]) -> Vec<(DataType, ArrayRef)> {
-    raw_block::decode(&reply[16..], Precision::Milli).unwrap().columns
+/// The rows of a block: bits behind the last row and values behind a NULL are whatever was in the recorded server's memory.
+fn rows(reply: &[u8], in_any_order: bool) -> Vec<String> {
+    let block = raw_block::decode(&reply[16..], Precision::Milli).unwrap();
+    let row = |row: usize| block.columns.iter().map(|(data_type, array)| format!("{data_type} {:?}", array.slice(row, 1))).collect();
+    let mut rows: Vec<String> = (0..block.rows).map(row).collect();
+    if in_any_order {
+        rows.sort();
+    }
+    rows
 }
 
 /// A reply's text with zeros for what varies: also the order of members and the escapes are compared.
@@ -232,15 +244,18 @@ macro_rules! recordings {
 recordings!(
     raw_deflate,
     raw_keepalive,
+    raw_rest_schemaless,
     raw_rest_stmt,
     raw_rest_ws,
     raw_ws_errors,
     raw_ws_query,
+    raw_ws_schemaless,
     raw_ws_stmt,
     raw_ws_write_raw,
     taosws_blocks,
     taosws_errors,
     taosws_plain,
+    taosws_schemaless,
     taosws_stmt,
     taosws_stmt2,
     taosws_tags,
