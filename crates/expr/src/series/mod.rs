@@ -23,6 +23,8 @@ pub struct SeriesInput<'a> {
     pub timestamps: &'a [i64],
     /// [`BoundSeries::arguments`], evaluated.
     pub arguments: &'a [ArrayRef],
+    /// How many of the rows, the last ones, are only looked at; they come again. None but for a function that looks ahead.
+    pub following: usize,
 }
 
 /// What a chunk gave.
@@ -35,6 +37,11 @@ pub struct SeriesOutput {
 
 /// The state of a series function in one partition.
 pub trait Series: Send {
+    /// How many rows after a row its result needs.
+    fn ahead(&self) -> usize {
+        0
+    }
+
     /// Takes the next rows of the partition.
     fn update(&mut self, input: &SeriesInput<'_>) -> Result<SeriesOutput>;
 }

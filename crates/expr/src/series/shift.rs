@@ -1,4 +1,4 @@
-//! LAG and `FILL_FORWARD`: values of earlier rows.
+//! LAG, LEAD and `FILL_FORWARD`: values of other rows.
 
 use std::collections::VecDeque;
 
@@ -12,6 +12,7 @@ use crate::functions::invalid_number;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "lag", doc: "Value of the row so many before, else the default.", bind: bind_lag, create: create_lag },
+    Function { name: "lead", doc: "Value of the row so many after, else the default.", bind: bind_lag, create: create_lead },
     Function { name: "fill_forward", doc: "The value, or the last one before where it is NULL.", bind: bind_fill, create: create_fill },
 ];
 
@@ -44,6 +45,11 @@ fn create_lag(bound: &BoundSeries) -> Result<Box<dyn Series>> {
     Ok(Box::new(Lag { data_type: bound.data_type, precision: bound.precision, waiting }))
 }
 
+fn create_lead(bound: &BoundSeries) -> Result<Box<dyn Series>> {
+    let [Value::BigInt(offset), default] = &bound.constants[..] else { return Err(Error::internal("no offset")) };
+    Ok(Box::new(Lead { data_type: bound.data_type, precision: bound.precision, offset: *offset as usize, default: default.clone() }))
+}
+
 fn create_fill(bound: &BoundSeries) -> Result<Box<dyn Series>> {
     Ok(Box::new(FillForward { data_type: bound.data_type, precision: bound.precision, last: Value::Null }))
 }
@@ -63,6 +69,26 @@ impl Series for Lag {
             self.waiting.push_back(value_at(array, self.data_type, row));
             values.push(self.waiting.pop_front().unwrap_or_default());
         }
+        Ok(SeriesOutput { emitted: None, values: array_of_values(&values, self.data_type, self.precision)? })
+    }
+}
+
+struct Lead {
+    data_type: DataType,
+    precision: Precision,
+    offset: usize,
+    default: Value,
+}
+
+impl Series for Lead {
+    fn ahead(&self) -> usize {
+        self.offset
+    }
+
+    fn update(&mut self, input: &SeriesInput<'_>) -> Result<SeriesOutput> {
+        let array = &input.arguments[0];
+        let value = |row: usize| if row + self.offset < array.len() { value_at(array, self.data_type, row + self.offset) } else { self.default.clone() };
+        let values: Vec<Value> = (0..array.len() - input.following).map(value).collect();
         Ok(SeriesOutput { emitted: None, values: array_of_values(&values, self.data_type, self.precision)? })
     }
 }

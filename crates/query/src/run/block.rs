@@ -5,7 +5,7 @@ use arrow_buffer::ScalarBuffer;
 use embudo_expr::BoundExpr;
 use embudo_types::{Error, Result};
 
-use crate::array::{selected, take_all};
+use crate::array::{concat, selected, take_all};
 
 /// Rows of one source, column by input.
 #[derive(Clone, Debug)]
@@ -24,6 +24,20 @@ impl Block {
         let timestamps =
             if self.timestamps.is_empty() { ScalarBuffer::from(Vec::new()) } else { rows.iter().map(|row| self.timestamps[*row as usize]).collect() };
         Ok(Self { rows: rows.len(), timestamps, columns: take_all(&self.columns, rows)? })
+    }
+
+    /// Some rows.
+    pub(crate) fn slice(&self, start: usize, rows: usize) -> Self {
+        let timestamps = if self.timestamps.is_empty() { self.timestamps.clone() } else { self.timestamps.slice(start, rows) };
+        Self { rows, timestamps, columns: self.columns.iter().map(|column| column.slice(start, rows)).collect() }
+    }
+
+    /// These rows and then the other block's.
+    pub(crate) fn followed_by(&self, other: &Self) -> Result<Self> {
+        let pairs = self.columns.iter().zip(&other.columns);
+        let columns = pairs.map(|(first, second)| concat(&[ArrayRef::clone(first), ArrayRef::clone(second)], second.data_type())).collect::<Result<_>>()?;
+        let timestamps: Vec<i64> = self.timestamps.iter().chain(other.timestamps.iter()).copied().collect();
+        Ok(Self { rows: self.rows + other.rows, timestamps: timestamps.into(), columns })
     }
 
     /// The same rows from the last to the first.

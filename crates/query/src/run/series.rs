@@ -20,7 +20,11 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, stage: &SeriesPlan, context: &Arc<Quer
     let parts = partitions(plan, &stage.keys, context)?;
     let plan = Arc::clone(plan);
     Ok(Box::new(parts.enumerate().flat_map(move |(partition, blocks)| match (blocks, Partition::new(&plan, partition as u32)) {
-        (Ok(blocks), Ok(mut state)) => Box::new(blocks.filter_map(move |block| block.and_then(|block| state.rows(&block)).transpose())) as Batches,
+        (Ok(blocks), Ok(mut state)) => {
+            // `None` after the last block: what waits for rows that do not come.
+            let blocks = blocks.map(|block| block.map(Some)).chain(std::iter::once(Ok(None)));
+            Box::new(blocks.filter_map(move |block| block.and_then(|block| state.advance(block)).transpose())) as Batches
+        }
         (Err(error), _) | (_, Err(error)) => Box::new(std::iter::once(Err(error))),
     })))
 }
@@ -50,6 +54,9 @@ struct Partition {
     states: Vec<Box<dyn Series>>,
     /// Time of the last row.
     last: Option<i64>,
+    /// How many rows the functions look ahead, and the rows that wait for them.
+    ahead: usize,
+    waiting: Option<Block>,
 }
 
 fn stage(plan: &SelectPlan) -> Result<&SeriesPlan> {
@@ -73,20 +80,40 @@ impl Partition {
     }
 
     fn new(plan: &Arc<SelectPlan>, number: u32) -> Result<Self> {
-        let states = stage(plan)?.calls.iter().map(embudo_expr::series::BoundSeries::create).collect::<Result<_>>()?;
-        Ok(Self { plan: Arc::clone(plan), number, states, last: None })
+        let states: Vec<Box<dyn Series>> = stage(plan)?.calls.iter().map(embudo_expr::series::BoundSeries::create).collect::<Result<_>>()?;
+        let ahead = states.iter().map(|state| state.ahead()).max().unwrap_or(0);
+        Ok(Self { plan: Arc::clone(plan), number, states, last: None, ahead, waiting: None })
     }
 
-    /// What comes out for a block: the rows that any function emits, NULL where another does not.
-    fn rows(&mut self, block: &Block) -> Result<Option<Batch>> {
+    /// What comes out at the next block, or at the end.
+    fn advance(&mut self, block: Option<Block>) -> Result<Option<Batch>> {
+        if self.ahead == 0 {
+            return block.map_or(Ok(None), |block| self.rows(&block, 0));
+        }
+        let Some(block) = block else {
+            return self.waiting.take().map_or(Ok(None), |waiting| self.rows(&waiting, 0));
+        };
+        let block = match self.waiting.take() {
+            Some(waiting) => waiting.followed_by(&block)?,
+            None => block,
+        };
+        let ready = block.rows.saturating_sub(self.ahead);
+        self.waiting = Some(block.slice(ready, block.rows - ready));
+        if ready == 0 { Ok(None) } else { self.rows(&block, self.ahead) }
+    }
+
+    /// What comes out for a block but its `following` last rows: the rows that any function emits, NULL where another does not.
+    fn rows(&mut self, block: &Block, following: usize) -> Result<Option<Batch>> {
         let least_keys = self.least_keys(block)?;
         let block = least_keys.as_ref().unwrap_or(block);
         let stage = stage(&self.plan)?;
         let mut outputs = Vec::with_capacity(self.states.len());
         for (call, state) in stage.calls.iter().zip(&mut self.states) {
             let arguments = call.arguments().iter().map(|argument| argument.evaluate(&block.columns, block.rows)).collect::<Result<Vec<_>>>()?;
-            outputs.push(state.update(&SeriesInput { timestamps: &block.timestamps, arguments: &arguments })?);
+            outputs.push(state.update(&SeriesInput { timestamps: &block.timestamps, arguments: &arguments, following })?);
         }
+        let ready = (following > 0).then(|| block.slice(0, block.rows - following));
+        let block = ready.as_ref().unwrap_or(block);
         let mut emitted: Option<BooleanBuffer> = Some(BooleanBuffer::new_unset(block.rows));
         for output in &outputs {
             emitted = match (emitted, &output.emitted) {
