@@ -12,6 +12,9 @@ use super::{Function, FunctionCall, invalid_type, invalid_value};
 use crate::BoundExpr;
 use crate::datum::bytes_of;
 
+/// What a matrix says of two shapes.
+type Test = fn(&IntersectionMatrix) -> bool;
+
 macro_rules! predicate {
     ($name:literal, $doc:literal, $test:expr) => {
         Function { name: $name, arguments: (2, 2), doc: $doc, bind: |call| predicate(call, $test) }
@@ -36,7 +39,7 @@ fn is_contained_properly(matrix: &IntersectionMatrix) -> bool {
             .any(|first| [CoordPos::Inside, CoordPos::OnBoundary].into_iter().any(|second| meets(first, second)))
 }
 
-fn predicate(call: FunctionCall<'_>, test: fn(&IntersectionMatrix) -> bool) -> Result<BoundExpr> {
+fn predicate(call: FunctionCall<'_>, test: Test) -> Result<BoundExpr> {
     if !call.arguments.iter().all(|argument| matches!(argument.data_type(), DataType::Geometry(_) | DataType::Null)) {
         return Err(invalid_type(call.name));
     }
@@ -95,7 +98,7 @@ mod tests {
     fn relation(first: &str, second: &str) -> String {
         let read = |text: &str| shape(&mut Reader(&wkt_to_wkb(text).unwrap()), 0).unwrap();
         let matrix = read(first).relate(&read(second));
-        let tests: [(char, fn(&IntersectionMatrix) -> bool); 6] = [
+        let tests: [(char, Test); 6] = [
             ('I', IntersectionMatrix::is_intersects),
             ('E', IntersectionMatrix::is_equal_topo),
             ('T', IntersectionMatrix::is_touches),
