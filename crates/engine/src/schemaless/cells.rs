@@ -63,7 +63,7 @@ macro_rules! values {
                 match self {
                     Self::Bool(values) => values.resize(length, false),
                     $(Self::$variant(values) => values.resize(length, <$native>::default()),)*
-                    Self::Bytes(bytes) => bytes.ends.resize(length, bytes.bytes.len()),
+                    Self::Bytes(bytes) => bytes.ends.resize(length, bytes.content.len()),
                 }
             }
 
@@ -116,46 +116,46 @@ values! {
 struct Bytes {
     /// With the length of the longest value in bytes.
     data_type: DataType,
-    /// Where each value ends in `bytes`.
+    /// Where each value ends in `content`.
     ends: Vec<usize>,
-    bytes: Vec<u8>,
+    content: Vec<u8>,
 }
 
 impl Bytes {
     fn new(data_type: DataType) -> Self {
-        Self { data_type, ends: Vec::new(), bytes: Vec::new() }
+        Self { data_type, ends: Vec::new(), content: Vec::new() }
     }
 
     fn push(&mut self, value: &FieldValue<'_>) -> Result<()> {
-        let before = self.bytes.len();
+        let before = self.content.len();
         let longest = match (&mut self.data_type, value) {
             (DataType::Varchar(longest), FieldValue::Varchar(text)) | (DataType::NChar(longest), FieldValue::NChar(text)) => {
-                self.bytes.extend_from_slice(text.as_bytes());
+                self.content.extend_from_slice(text.as_bytes());
                 longest
             }
             (DataType::VarBinary(longest), FieldValue::VarBinary(bytes)) => {
-                self.bytes.extend_from_slice(bytes);
+                self.content.extend_from_slice(bytes);
                 longest
             }
             (DataType::Geometry(longest), FieldValue::Geometry(text)) => {
-                self.bytes.append(&mut shape(text)?);
+                self.content.append(&mut shape(text)?);
                 longest
             }
             _ => return Err(changed_type()),
         };
-        *longest = (*longest).max((self.bytes.len() - before) as u32);
-        self.ends.push(self.bytes.len());
+        *longest = (*longest).max((self.content.len() - before) as u32);
+        self.ends.push(self.content.len());
         Ok(())
     }
 
     fn array(self, order: Option<&[u32]>) -> Result<ArrayRef> {
         let (ends, bytes) = match order {
-            None => (self.ends, self.bytes),
+            None => (self.ends, self.content),
             Some(order) => {
-                let mut bytes = Vec::with_capacity(self.bytes.len());
+                let mut bytes = Vec::with_capacity(self.content.len());
                 let start = |row: usize| if row == 0 { 0 } else { self.ends[row - 1] };
                 let ends = order.iter().map(|row| {
-                    bytes.extend_from_slice(&self.bytes[start(*row as usize)..self.ends[*row as usize]]);
+                    bytes.extend_from_slice(&self.content[start(*row as usize)..self.ends[*row as usize]]);
                     bytes.len()
                 });
                 (ends.collect::<Vec<_>>(), bytes)

@@ -4,11 +4,11 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use arrow_buffer::ScalarBuffer;
+use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use embudo_catalog::{Database, Schema, Supertable, Table, TableOptions};
 use embudo_storage::BatchColumn;
 use embudo_types::{DataType, Error, Precision, Result, Value, code};
-use embudo_wire::schemaless::{FieldValue, LineProtocol, TimeUnit, parse_influx_lines, parse_json, parse_series, parse_telnet};
+use embudo_wire::schemaless::{FieldValue, LineProtocol, Point, TimeUnit, parse_influx_lines, parse_json, parse_series, parse_telnet};
 use rustc_hash::FxHashMap;
 
 use super::LineOptions;
@@ -61,7 +61,7 @@ impl Reading<'_> {
 
     fn series_of(&self, text: &str) -> Result<Arc<Series>> {
         let make = || {
-            let mut point = Default::default();
+            let mut point = Point::default();
             parse_series(text, &mut point)?;
             Series::of(&point, self.options.table_name_key)
         };
@@ -69,7 +69,7 @@ impl Reading<'_> {
         if self.options.table_name_key.is_some() { make().map(Arc::new) } else { self.series.get(text, make) }
     }
 
-    fn add_point(&self, points: &mut Points, point: &embudo_wire::schemaless::Point<'_>) -> Result<()> {
+    fn add_point(&self, points: &mut Points, point: &Point<'_>) -> Result<()> {
         let series = Series::of(point, self.options.table_name_key)?;
         let place = points.place(self.database, Arc::new(series))?;
         points.measures[place.measure].add_row(place.series, self.tick(point.time)?, &point.fields)
@@ -109,13 +109,12 @@ impl Points {
     }
 
     fn place(&mut self, database: &Database, series: Arc<Series>) -> Result<Place> {
-        let measure = match self.by_name.get(&series.measurement) {
-            Some(found) => *found,
-            None => {
-                self.measures.push(Measure::new(database, series.measurement.clone())?);
-                self.by_name.insert(series.measurement.clone(), self.measures.len() - 1);
-                self.measures.len() - 1
-            }
+        let measure = if let Some(found) = self.by_name.get(&series.measurement) {
+            *found
+        } else {
+            self.measures.push(Measure::new(database, series.measurement.clone())?);
+            self.by_name.insert(series.measurement.clone(), self.measures.len() - 1);
+            self.measures.len() - 1
         };
         Ok(Place { measure, series: self.measures[measure].add_series(series)? })
     }
@@ -173,25 +172,16 @@ impl Measure {
             let is_expected = |tag: &(Box<str>, DataType)| tag.0 == *key;
             let data_type = type_of_tag(value);
             let at = if self.tags.get(place).is_some_and(is_expected) { Some(place) } else { self.tags.iter().position(is_expected) };
-            match at {
-                Some(at) => {
-                    let tag = &mut self.tags[at].1;
-                    if tag.id() != data_type.id() {
-                        return Err(Error::new(code::NOT_THE_SAME_TYPE_LIKE_BEFORE));
-                    }
-                    if data_type.length() > tag.length() {
-                        *tag = data_type;
-                    }
-                }
-                None => {
-                    if self.column_of.contains_key(key) {
-                        return Err(duplicate());
-                    }
-                    if let Some(schema) = &self.known {
-                        check_tag(schema, key, data_type)?;
-                    }
-                    self.tags.push((key.clone(), data_type));
-                }
+            let Some(at) = at else {
+                self.add_tag(key, data_type)?;
+                continue;
+            };
+            let tag = &mut self.tags[at].1;
+            if tag.id() != data_type.id() {
+                return Err(Error::new(code::NOT_THE_SAME_TYPE_LIKE_BEFORE));
+            }
+            if data_type.length() > tag.length() {
+                *tag = data_type;
             }
         }
         let next = self.series.len() as u32;
@@ -200,6 +190,17 @@ impl Measure {
             self.series.push(series);
         }
         Ok(number)
+    }
+
+    fn add_tag(&mut self, key: &str, data_type: DataType) -> Result<()> {
+        if self.column_of.contains_key(key) {
+            return Err(duplicate());
+        }
+        if let Some(schema) = &self.known {
+            check_tag(schema, key, data_type)?;
+        }
+        self.tags.push((key.into(), data_type));
+        Ok(())
     }
 
     fn add_row(&mut self, series: u32, tick: i64, fields: &[(std::borrow::Cow<'_, str>, FieldValue<'_>)]) -> Result<()> {
@@ -223,27 +224,27 @@ impl Measure {
 
     /// The column of a key, and a new one where there is none.
     fn column_at(&mut self, place: usize, key: &str, value: &FieldValue<'_>) -> Result<usize> {
-        let at = match self.column_of.get(key) {
-            Some(at) => *at,
-            None => {
-                let cells = Cells::new(value);
-                if self.tags.iter().any(|(tag, _)| **tag == *key) {
-                    return Err(duplicate());
-                }
-                if let Some(schema) = &self.known {
-                    check_column(schema, key, cells.data_type())?;
-                }
-                self.columns.push((key.into(), cells));
-                self.column_of.insert(key.into(), self.columns.len() - 1);
-                self.columns.len() - 1
-            }
-        };
+        let known = self.column_of.get(key).copied();
+        let at = known.map_or_else(|| self.add_column(key, value), Ok)?;
         if let Some(expected) = self.layout.get_mut(place) {
             *expected = at;
         } else if place == self.layout.len() {
             self.layout.push(at);
         }
         Ok(at)
+    }
+
+    fn add_column(&mut self, key: &str, value: &FieldValue<'_>) -> Result<usize> {
+        let cells = Cells::new(value);
+        if self.tags.iter().any(|(tag, _)| **tag == *key) {
+            return Err(duplicate());
+        }
+        if let Some(schema) = &self.known {
+            check_column(schema, key, cells.data_type())?;
+        }
+        self.columns.push((key.into(), cells));
+        self.column_of.insert(key.into(), self.columns.len() - 1);
+        Ok(self.columns.len() - 1)
     }
 
     fn add_to(self, pending: &mut Pending, number: DatabaseNumber, database: &Database, ttl: u32) -> Result<()> {
@@ -349,7 +350,7 @@ fn by_series(rows: &[u32], count: usize) -> (Option<Vec<u32>>, Vec<Range<usize>>
 /// Some rows of a column; `None` where it is absent in all of them.
 fn part_of(column: &BatchColumn, range: &Range<usize>) -> Option<BatchColumn> {
     let present = column.present.as_ref().map(|present| present.slice(range.start, range.len()));
-    let there = present.as_ref().map_or(range.len(), |present| present.count_set_bits());
+    let there = present.as_ref().map_or(range.len(), BooleanBuffer::count_set_bits);
     let present = present.filter(|_| there < range.len());
     (there > 0).then(|| BatchColumn { id: column.id, array: column.array.slice(range.start, range.len()), present })
 }

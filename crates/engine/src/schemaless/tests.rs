@@ -184,6 +184,8 @@ fn a_database_is_needed() {
     assert_eq!(session.write_lines("m v=1", &options()).unwrap_err().code(), code::DATABASE_NOT_SPECIFIED_OR_AVAILABLE);
 }
 
+/// The fields of a point that are there.
+type Fields = (Option<i32>, Option<i64>, Option<String>);
 /// A point: series, time, fields that are there.
 type Drawn = (u8, i64, Option<i32>, Option<i64>, Option<String>);
 
@@ -205,7 +207,7 @@ proptest! {
     #[test]
     fn rows_are_what_a_plain_map_says(calls in proptest::collection::vec(proptest::collection::vec(drawn(), 1..25), 1..5)) {
         let session = session();
-        let mut model: BTreeMap<(u8, i64), (Option<i32>, Option<i64>, Option<String>)> = BTreeMap::new();
+        let mut model: BTreeMap<(u8, i64), Fields> = BTreeMap::new();
         // So that every column is there.
         write(&session, &format!("m,t=9 f=0,i=0i,s=\"\" {TIME}"));
         for call in &calls {
