@@ -3,6 +3,7 @@
 and asserts values. One entry a client in CLIENTS; a client whose registry or tool is missing is named as skipped."""
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -38,8 +39,35 @@ def python_client(requirements: list[str], program: str) -> Callable[[str], None
     return run
 
 
+def built(name: str, tool: str, build: list[str], program: list[str]) -> Callable[[str], None]:
+    """A client whose program lies in the folder `name` and is built in a copy of it by a `tool` that may be missing."""
+
+    def run(url: str) -> None:
+        if shutil.which(tool) is None:
+            raise Skipped(f"{tool} is not installed")
+        folder = CACHE / name
+        shutil.copytree(HERE / name, folder, dirs_exist_ok=True)
+        environment = {**os.environ, "CGO_ENABLED": "0"}
+        if subprocess.run(build, cwd=folder, env=environment, check=False, timeout=900).returncode:
+            raise Skipped(f"{' '.join(build)} failed; is its registry within reach?")
+        subprocess.run([*program, url], cwd=folder, check=True, timeout=300)
+
+    return run
+
+
 CLIENTS: dict[str, Callable[[str], None]] = {
     "taospy 2.8.10 (taosrest)": python_client(["taospy==2.8.10"], "taosrest_page.py"),
+    "taos-ws-py 0.7.0 (taosws)": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_page.py"),
+    "driver-go v3.7.6": built("go", "go", ["go", "build", "-o", "compat", "."], ["./compat"]),
+    "taos-jdbcdriver 3.7.9": built(
+        "java",
+        "mvn",
+        ["mvn", "-q", "-B", "compile", "dependency:build-classpath", "-Dmdep.outputFile=target/classpath"],
+        ["sh", "-c", 'java -cp "target/classes:$(cat target/classpath)" Compat "$0"'],
+    ),
+    "@tdengine/rest 3.0.3, and the frames of @tdengine/websocket": built(
+        "node", "node", ["npm", "install", "--no-audit", "--no-fund", "--silent"], ["node", "main.mjs"]
+    ),
 }
 
 
