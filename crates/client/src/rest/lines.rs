@@ -50,7 +50,8 @@ fn url(driver: &RestDriver, host: &Host, database: &str, options: &LineOptions<'
     url
 }
 
-fn unit_name(unit: TimeUnit) -> &'static str {
+/// The unit as requests name it.
+pub fn unit_name(unit: TimeUnit) -> &'static str {
     match unit {
         TimeUnit::Hour => "h",
         TimeUnit::Minute => "m",
@@ -77,7 +78,7 @@ fn failure(status: u16, body: &str) -> Error {
 }
 
 /// Points in a text that was taken.
-fn count(text: &str, protocol: LineProtocol) -> u64 {
+pub fn count(text: &str, protocol: LineProtocol) -> u64 {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     match protocol {
         LineProtocol::Influx => lines.filter(|line| !line.starts_with('#')).count() as u64,

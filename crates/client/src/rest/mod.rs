@@ -5,7 +5,7 @@
 
 mod answer;
 mod json;
-mod lines;
+pub(crate) mod lines;
 
 use std::{
     io::Read,

@@ -19,9 +19,10 @@ use std::{
 
 use arrow_array::RecordBatch;
 use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
+use embudo_wire::schemaless::LineProtocol;
 use serde_json::{Value as Json, json};
 
-use crate::{ConnectOptions, Driver, Dsn, Request, Transport, insert_text, literal};
+use crate::{ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Transport, insert_text, literal, rest::lines};
 use binding::Binding;
 use link::Link;
 use statement::Cache;
@@ -171,6 +172,24 @@ impl Driver for WebSocketDriver {
     fn insert_rows(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Option<u64>> {
         let deadline = self.timeout.map(|limit| Instant::now() + limit);
         self.bound(deadline, |binding| binding.insert_rows(sql, rows))
+    }
+
+    fn write_lines(&self, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        let protocol = match options.protocol {
+            LineProtocol::Influx => 1,
+            LineProtocol::Telnet => 2,
+            LineProtocol::Json => 3,
+        };
+        let key = options.table_name_key.unwrap_or_default();
+        let arguments = json!({ "protocol": protocol, "precision": lines::unit_name(options.unit), "ttl": options.ttl, "data": text, "table_name_key": key });
+        let answer = reply::checked(self.link()?.call("insert", arguments, deadline)?)?;
+        // Tables may have been made or widened.
+        self.statements.clear();
+        let number = |name: &str| answer.get(name).and_then(Json::as_u64);
+        // Servers of old do not tell; then every point counts.
+        let total_rows = number("total_rows").unwrap_or_else(|| lines::count(text, options.protocol));
+        Ok(LinesWritten { affected_rows: number("affected_rows").unwrap_or(total_rows), total_rows })
     }
 
     fn transport(&self) -> Transport {

@@ -265,6 +265,21 @@ fn slow_query(driver: &dyn Driver) -> String {
 }
 
 #[test]
+fn lines_go_in() {
+    use embudo_client::LineOptions;
+    use embudo_wire::schemaless::{LineProtocol, TimeUnit};
+    let server = start();
+    let driver = open(&server, "");
+    run(&*driver, "CREATE DATABASE d");
+    run(&*driver, "USE d");
+    let options = LineOptions { protocol: LineProtocol::Influx, unit: TimeUnit::Milli, ttl: 0, table_name_key: Some("name"), request_id: None };
+    let written = driver.write_lines("m,name=c1,t=a v=1i64 1700000000000\nm,name=c2,t=b v=2i64 1700000000000", &options).unwrap();
+    assert_eq!((written.affected_rows, written.total_rows), (2, 2));
+    assert_eq!(numbers(&run(&*driver, "SELECT v FROM c2")), [2]);
+    assert_eq!(driver.write_lines("bad", &options).unwrap_err().message(), "cols is empty");
+}
+
+#[test]
 fn threads_share_a_session() {
     let server = start();
     let driver = open(&server, "");
