@@ -40,7 +40,7 @@ test-slt: ## The SQL corpus, embedded and over REST.
 	cargo test --quiet --package embudo-tests --test slt
 
 test-python: $(VENV)/test ## The Python packages.
-	$(BIN)/python -m pytest -q python/tests
+	$(BIN)/python -m pytest python/tests
 
 test-compat: $(VENV)/test ## Official clients, unmodified, against our server.
 	$(BIN)/python tests/compat/run.py

@@ -16,12 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import embudo
 
 CHILDREN = 9
 START = 1_700_000_000_000
+# A new database after so many kills keeps the comparison quick.
+KILLS_A_FOLDER = 20
+
+Rows = dict[int, tuple[int, int | None]]
 
 
 def insert(number: int) -> str:
@@ -89,12 +92,12 @@ class Ledger:
             self.batches[argument] = number
         # An update of a deleted batch makes a row without a number, which the comparison leaves out.
 
-    def rows(self) -> dict[int, tuple[int, int | None]]:
+    def rows(self) -> Rows:
         """Batch number to (rows, the mark of its first row)."""
         return {number: (3, mark) for number, mark in self.batches.items()}
 
 
-def stored(folder: str) -> dict[int, tuple[int, int | None]]:
+def stored(folder: str) -> Rows:
     """What a fresh open finds."""
     with embudo.connect(folder) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM information_schema.ins_databases").fetchall()]
@@ -130,6 +133,27 @@ def run_until_killed(folder: str, ledger: Ledger, seed: int, chance: random.Rand
     return under_way
 
 
+def differences(expected: Rows, found: Rows) -> str | None:
+    """The first batches that are not as the ledger has them."""
+    wrong = {key: (expected.get(key), found.get(key)) for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)}
+    return f"batch: (expected, found) {dict(sorted(wrong.items())[:10])}" if wrong else None
+
+
+def kill_in_folder(folder: str, kills: range, seed: int, chance: random.Random) -> tuple[int, int]:
+    """Kill writers of one database one after the other; how many kills went well, and how many batches there are at the end."""
+    ledger = Ledger()
+    for kill in kills:
+        under_way = run_until_killed(folder, ledger, seed + kill, chance)
+        found = stored(folder)
+        if differences(ledger.rows(), found) and under_way is not None:
+            ledger.apply(*under_way)
+        wrong = differences(ledger.rows(), found)
+        if wrong:
+            print(f"kill {kill}, seed {seed}: {wrong}")
+            return kill - kills.start, len(ledger.batches)
+    return len(kills), len(ledger.batches)
+
+
 def main() -> int:
     """The loop; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,31 +164,18 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.write:
         write(arguments.write, arguments.first, arguments.seed)
-    chance, ledger = random.Random(arguments.seed), Ledger()
-    started, failed = time.monotonic(), 0
-    with tempfile.TemporaryDirectory() as folder:
-        for kill in range(arguments.kills):
-            under_way = run_until_killed(folder, ledger, arguments.seed + kill, chance)
-            found = stored(folder)
-            if found != ledger.rows() and under_way is not None:
-                ledger.apply(*under_way)
-            if found != ledger.rows():
-                failed += 1
-                expected = ledger.rows()
-                wrong = {
-                    key: (expected.get(key), found.get(key))
-                    for key in expected.keys() | found.keys()
-                    if expected.get(key) != found.get(key)
-                }
-                print(f"kill {kill}, seed {arguments.seed}: batch: (expected, found) {dict(sorted(wrong.items())[:10])}")
-                break
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    print(
-        f"crash: {arguments.kills} kills, {len(ledger.batches)} batches kept, {size / 1e6:.1f} MB, "
-        f"{time.monotonic() - started:.0f} s, seed {arguments.seed}"
-    )
-    print(f"{arguments.kills - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    chance, started, passed, batches = random.Random(arguments.seed), time.monotonic(), 0, 0
+    for first in range(0, arguments.kills, KILLS_A_FOLDER):
+        kills = range(first, min(first + KILLS_A_FOLDER, arguments.kills))
+        with tempfile.TemporaryDirectory() as folder:
+            went_well, kept = kill_in_folder(folder, kills, arguments.seed, chance)
+        passed, batches = passed + went_well, batches + kept
+        if went_well < len(kills):
+            break
+    failed = 0 if passed == arguments.kills else 1
+    print(f"crash: {passed} kills, {batches} batches kept, {time.monotonic() - started:.0f} s, seed {arguments.seed}")
+    print(f"{passed} passed, {failed} failed")
+    return failed
 
 
 if __name__ == "__main__":
