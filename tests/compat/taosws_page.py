@@ -36,7 +36,25 @@ assert result.field_count == 18
 assert [(field.name(), field.type()) for field in result.fields][:2] == [("ts", "TIMESTAMP"), ("b", "BOOL")]
 first, second = list(result)
 assert first[0].startswith("2023-11-14 22:13:20"), first[0]
-values = (True, -1, -2, -3, -4, 1, 2, 3, 18446744073709551615, 1.5, 2.5, "it's", "数据", b"\x00\xff", Decimal("-12.3456"), Decimal("7.25"), '{"a":1}')
+values = (
+    True,
+    -1,
+    -2,
+    -3,
+    -4,
+    1,
+    2,
+    3,
+    18446744073709551615,
+    1.5,
+    2.5,
+    "it's",
+    "数据",
+    b"\x00\xff",
+    Decimal("-12.3456"),
+    Decimal("7.25"),
+    '{"a":1}',
+)
 assert first[1:] == values, first
 assert second[1:17] == (None,) * 16, second
 
@@ -132,7 +150,9 @@ second_kind.bind(
 )
 assert second_kind.execute() == 1
 second_kind.prepare("SELECT voltage FROM meters WHERE groupid > ? AND location = ? ORDER BY ts LIMIT 1")
-second_kind.bind([taosws.stmt2_bind_param_view(table_name=None, tags=None, columns=[taosws.ints_to_column([10]), taosws.varchar_to_column(["Paris"])])])
+second_kind.bind(
+    [taosws.stmt2_bind_param_view(table_name=None, tags=None, columns=[taosws.ints_to_column([10]), taosws.varchar_to_column(["Paris"])])]
+)
 second_kind.execute()
 assert list(second_kind.result_set()) == [(1,)]
 second_kind.prepare("INSERT INTO alltypes (tbname, ts, de, d6, vb) VALUES (?, ?, ?, ?, ?)")

@@ -12,8 +12,8 @@ use embudo_types::{Error, Result, Zone, code};
 use parking_lot::{Condvar, Mutex};
 
 use crate::Session;
-use crate::schemaless::SeriesCache;
 use crate::activity::Activity;
+use crate::schemaless::SeriesCache;
 
 /// Where an engine keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]

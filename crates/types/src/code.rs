@@ -31,7 +31,11 @@ impl std::fmt::Display for Code {
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $text:literal;)*) => {
-        $(#[doc = $text] pub const $name: Code = Code($code);)*
+        $(
+            #[doc = $text]
+            #[allow(clippy::doc_markdown, reason = "TDengine's own words")]
+            pub const $name: Code = Code($code);
+        )*
         /// Every code in ascending order: code, constant's name, text.
         pub const TABLE: &[(Code, &str, &str)] = &[$((Code($code), stringify!($name), $text)),*];
     };

@@ -151,7 +151,13 @@ impl DataType {
             Self::BigInt | Self::UBigInt | Self::Double | Self::Timestamp => 8,
             Self::Varchar(n) | Self::NChar(n) | Self::VarBinary(n) | Self::Geometry(n) => n,
             Self::Json => JSON_LENGTH,
-            Self::Decimal(precision, _) => if precision > 18 { 16 } else { 8 },
+            Self::Decimal(precision, _) => {
+                if precision > 18 {
+                    16
+                } else {
+                    8
+                }
+            }
             Self::Blob | Self::MediumBlob => 4_194_304,
         }
     }

@@ -54,7 +54,10 @@ impl Precision {
 
     /// The precision of a wire's number.
     pub fn from_id(id: u8) -> Result<Self> {
-        [Self::Milli, Self::Micro, Self::Nano].get(usize::from(id)).copied().ok_or_else(|| Error::with(code::INVALID_PARAMETERS, format!("unknown precision {id}")))
+        [Self::Milli, Self::Micro, Self::Nano]
+            .get(usize::from(id))
+            .copied()
+            .ok_or_else(|| Error::with(code::INVALID_PARAMETERS, format!("unknown precision {id}")))
     }
 
     /// Ticks of `self` as ticks of `to`: finer exactly (saturating), coarser rounded towards minus infinity.
