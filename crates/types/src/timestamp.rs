@@ -43,14 +43,13 @@ pub fn parse_timestamp(text: &[u8], precision: Precision, zone: &Zone) -> Option
             offset = Some(parse_offset(input.0)?);
         }
     }
-    let seconds = match offset {
-        Some(offset) => days_from_epoch(date) * 86_400 + second_of_day - i64::from(offset),
-        None => {
-            // Second 60 is the next minute's first; jiff has no field for it.
-            let clock = second_of_day.min(86_399);
-            let time = civil::Time::new((clock / 3_600) as i8, (clock / 60 % 60) as i8, (clock % 60) as i8, 0).ok()?;
-            zone.from_local(date.to_datetime(time))? + second_of_day - clock
-        }
+    let seconds = if let Some(offset) = offset {
+        days_from_epoch(date) * 86_400 + second_of_day - i64::from(offset)
+    } else {
+        // Second 60 is the next minute's first; jiff has no field for it.
+        let clock = second_of_day.min(86_399);
+        let time = civil::Time::new((clock / 3_600) as i8, (clock / 60 % 60) as i8, (clock % 60) as i8, 0).ok()?;
+        zone.from_local(date.to_datetime(time))? + second_of_day - clock
     };
     seconds.checked_mul(precision.ticks_per_second())?.checked_add(fraction)
 }
