@@ -117,7 +117,7 @@ impl Statement {
     pub fn bind_parameters(&mut self, cells: &[ArrayRef]) -> Result<()> {
         let Kind::Insert(insert) = &self.kind else { return self.bind(cells) };
         let places = insert.template.places();
-        let rows = cells.first().map_or(0, |array| array.len());
+        let rows = cells.first().map_or(0, Array::len);
         if places.len() != cells.len() || cells.iter().any(|array| array.len() != rows) {
             return Err(wrong_count());
         }
