@@ -59,6 +59,7 @@ CLIENTS: dict[str, Callable[[str], None]] = {
     "taospy 2.8.10 (taosrest)": python_client(["taospy==2.8.10"], "taosrest_page.py"),
     "taos-ws-py 0.7.0 (taosws)": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_page.py"),
     "driver-go v3.7.6": built("go", "go", ["go", "build", "-o", "compat", "."], ["./compat"]),
+    "crate taos 0.12.3": built("rust", "cargo", ["cargo", "build", "--quiet"], ["cargo", "run", "--quiet", "--"]),
     "taos-jdbcdriver 3.7.9": built(
         "java",
         "mvn",
