@@ -62,7 +62,7 @@ pub struct ServeOptions {
     /// The TDengine version that WebSocket clients are told [default: 3.3.6.13]
     #[arg(long, value_name = "VERSION", env = "EMBUDO_ADVERTISE_VERSION")]
     pub advertise_version: Option<String>,
-    /// Also take OpenTSDB telnet lines at this address, without login, into database opentsdb_telnet
+    /// Also take OpenTSDB telnet lines at this address, without login, into database `opentsdb_telnet`
     #[arg(long, value_name = "HOST:PORT", env = "EMBUDO_OPENTSDB_TELNET")]
     pub opentsdb_telnet: Option<String>,
     /// How much to log on standard error [default: warn]

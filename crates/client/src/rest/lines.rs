@@ -34,7 +34,11 @@ fn url(driver: &RestDriver, host: &Host, database: &str, options: &LineOptions<'
         LineProtocol::Telnet => format!("{scheme}://{host}/opentsdb/v1/put/telnet/{database}?"),
         LineProtocol::Json => format!("{scheme}://{host}/opentsdb/v1/put/json/{database}?"),
     };
-    let mut item = |key: &str, value: &str| url.push_str(&format!("&{key}={}", escape(value)));
+    let mut item = |key: &str, value: &str| {
+        for part in ["&", key, "=", &escape(value)] {
+            url.push_str(part);
+        }
+    };
     for (key, value) in driver.query.iter().filter(|(key, _)| matches!(*key, "token" | "app")) {
         item(key, value);
     }

@@ -136,7 +136,9 @@ fn read_one(session: &Session, query: &Query) -> Result<QueryResult> {
     let tick = |milliseconds| Precision::Milli.convert(milliseconds, precision);
     let mut sql = format!("SELECT ts, v, labels FROM metrics WHERE ts >= {} AND ts <= {}", tick(query.start), tick(query.end));
     for matcher in query.matchers.iter().filter(|matcher| matcher.kind == EQUAL && !matcher.value.is_empty()) {
-        sql.push_str(&format!(" AND labels->{} = {}", quoted(&matcher.name), quoted(&matcher.value)));
+        for part in [" AND labels->", &quoted(&matcher.name), " = ", &quoted(&matcher.value)] {
+            sql.push_str(part);
+        }
     }
     sql.push_str(" ORDER BY tbname, ts");
     let result = match session.execute(&sql, &[]).and_then(embudo_types::ResultSet::collect) {
@@ -169,7 +171,7 @@ impl Series {
         let ticks = &times.buffers().first().ok_or_else(unexpected)?.typed_data::<i64>()[times.offset()..];
         let values = values.as_primitive_opt::<Float64Type>().ok_or_else(unexpected)?;
         let labels = labels.as_string_opt::<i32>().ok_or_else(unexpected)?;
-        for row in 0..batch.num_rows() {
+        for (row, tick) in ticks.iter().enumerate().take(batch.num_rows()) {
             let text = labels.value(row);
             if self.last.as_ref().is_none_or(|(last, _)| last != text) {
                 let set: BTreeMap<String, String> = serde_json::from_str(text).map_err(|source| unexpected().caused_by(source))?;
@@ -184,7 +186,7 @@ impl Series {
                 && let Some(series) = self.matching.last_mut()
             {
                 let value = if values.is_null(row) { f64::NAN } else { values.value(row) };
-                series.samples.push(Sample { value, timestamp: precision.convert(ticks[row], Precision::Milli) });
+                series.samples.push(Sample { value, timestamp: precision.convert(*tick, Precision::Milli) });
             }
         }
         Ok(())
