@@ -1,7 +1,7 @@
 //! Measures WebSocket sessions against a server in the same process: the latency of point queries by one session, then 500 sessions of which
 //! 64 ask all the time. `cargo run --release -p embudo-server --example websocket [seconds]`.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement ends at the first thing that is not as expected")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::format_collect, reason = "a measurement ends at the first thing that is not as expected")]
 
 use std::{
     sync::{
@@ -68,9 +68,15 @@ fn main() {
         stop.store(true, Ordering::Relaxed);
     });
     let taken = all.into_inner().unwrap();
-    println!("{SESSIONS} sessions, {BUSY} busy: {:.0} statements/s, resident memory {before} -> {} MiB", taken.len() as f64 / begun.elapsed().as_secs_f64(), resident());
+    println!(
+        "{SESSIONS} sessions, {BUSY} busy: {:.0} statements/s, resident memory {before} -> {} MiB",
+        taken.len() as f64 / begun.elapsed().as_secs_f64(),
+        resident()
+    );
     report("their statements", taken);
-    sessions.iter().for_each(|session| drop(session.execute("SELECT 1", &[]).unwrap().collect().unwrap()));
+    for session in &sessions {
+        session.execute("SELECT 1", &[]).unwrap().collect().unwrap();
+    }
 }
 
 fn point(session: &dyn Driver, round: i64) {

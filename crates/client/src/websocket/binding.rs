@@ -117,9 +117,9 @@ fn insert_statement(target: &str, batch: &RecordBatch) -> Result<String> {
         }
         let quote = if name == "tbname" { "" } else { "`" };
         let comma = if place == 0 { "" } else { "," };
-        sql.push_str(&format!("{comma}{quote}{name}{quote}"));
+        sql.extend([comma, quote, name, quote]);
     }
     let places = vec!["?"; batch.num_columns()].join(",");
-    sql.push_str(&format!(") VALUES ({places})"));
+    sql.extend([") VALUES (", &places, ")"]);
     Ok(sql)
 }

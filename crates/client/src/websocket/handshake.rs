@@ -34,7 +34,7 @@ pub fn upgrade(stream: &Stream, dsn: &Dsn, host: &Host, path: &str) -> Result<Up
     );
     let compress = dsn.flag("compression")?.unwrap_or(false);
     if compress {
-        request.push_str(&format!("Sec-WebSocket-Extensions: {}\r\n", Extension::HEADER));
+        request.extend(["Sec-WebSocket-Extensions: ", Extension::HEADER, "\r\n"]);
     }
     request.push_str("\r\n");
     let failed =

@@ -308,7 +308,9 @@ mod keeper {
                 links.0.retain(|link| link.strong_count() > 0);
                 links.0.iter().filter_map(Weak::upgrade).collect()
             };
-            links.iter().for_each(|link| link.keep());
+            for link in &links {
+                link.keep();
+            }
         }
     }
 

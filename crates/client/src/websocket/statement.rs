@@ -237,18 +237,18 @@ pub fn tables(fields: &[Field], arrays: &[ArrayRef], rows: usize) -> Result<Vec<
             Some(names) => (start + 1..rows).find(|row| names[*row] != names[start]).unwrap_or(rows),
             None => rows,
         };
-        let of = |role: Role, rows: usize| -> Result<Vec<BoundColumn>> {
+        let of = |role: Role, rows: usize| -> Vec<BoundColumn> {
             let columns = fields.iter().zip(arrays).filter(|(field, _)| field.role == role);
             columns.map(|(field, array)| bound(field, &array.slice(start, rows))).collect()
         };
         let name = names.as_ref().map(|names| names[start].clone());
-        binds.push(TableBind { name, tags: of(Role::Tag, 1)?, columns: of(Role::Column, end - start)? });
+        binds.push(TableBind { name, tags: of(Role::Tag, 1), columns: of(Role::Column, end - start) });
         start = end;
     }
     Ok(binds)
 }
 
-fn bound(field: &Field, array: &ArrayRef) -> Result<BoundColumn> {
+fn bound(field: &Field, array: &ArrayRef) -> BoundColumn {
     let array = match array.as_any().downcast_ref::<Decimal128Array>() {
         // Decimals travel as text.
         Some(decimals) => {
@@ -262,7 +262,7 @@ fn bound(field: &Field, array: &ArrayRef) -> Result<BoundColumn> {
         }
         None => Arc::clone(array),
     };
-    Ok(BoundColumn { data_type: field.data_type, array, present: None })
+    BoundColumn { data_type: field.data_type, array, present: None }
 }
 
 fn names(array: &ArrayRef) -> Result<Vec<String>> {

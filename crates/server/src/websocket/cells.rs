@@ -12,9 +12,6 @@ use serde_json::Value as Json;
 /// Cells of a column of this type. Texts that are times are read in UTC, as RFC 3339 has it.
 pub fn column(values: &[Json], data_type: DataType, precision: Precision) -> Result<ArrayRef> {
     let refused = |value: &Json| Error::with(code::UNCLASSIFIED, format!("{value} is no value of type {}", data_type.name()));
-    fn list<T>(values: &[Json], read: impl Fn(&Json) -> Option<T>, refused: impl Fn(&Json) -> Error) -> Result<Vec<Option<T>>> {
-        values.iter().map(|value| if value.is_null() { Ok(None) } else { read(value).map(Some).ok_or_else(|| refused(value)) }).collect()
-    }
     Ok(match data_type {
         DataType::Null => Arc::new(NullArray::new(values.len())),
         DataType::Bool => Arc::new(BooleanArray::from(list(values, boolean, refused)?)),
@@ -52,6 +49,11 @@ pub fn parameter(value: &Json) -> Result<ArrayRef> {
         _ => DataType::Varchar(0),
     };
     column(std::slice::from_ref(value), data_type, Precision::Milli)
+}
+
+/// Values but NULLs, each as `read` has it.
+fn list<T>(values: &[Json], read: impl Fn(&Json) -> Option<T>, refused: impl Fn(&Json) -> Error) -> Result<Vec<Option<T>>> {
+    values.iter().map(|value| if value.is_null() { Ok(None) } else { read(value).map(Some).ok_or_else(|| refused(value)) }).collect()
 }
 
 fn boolean(value: &Json) -> Option<bool> {

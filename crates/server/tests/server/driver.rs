@@ -174,13 +174,15 @@ fn a_changed_table_is_noticed_by_kept_statements() {
     assert_eq!(numbers(&run(&*driver, "SELECT COUNT(*) FROM t")), [1]);
 }
 
+/// Rows of one batch.
+const ROWS: i64 = 60_000;
+
 #[test]
 fn columns_go_in_by_messages_of_bounded_size() {
     let server = start_with(ServerOptions { body_bytes: 8 << 20, ..ServerOptions::default() });
     let driver = open(&server, "?timezone=UTC");
     run(&*driver, "CREATE DATABASE d");
     run(&*driver, &format!("CREATE STABLE d.s ({EVERY_TYPE}) TAGS (n INT)"));
-    const ROWS: i64 = 60_000;
     let cells: Vec<(&str, DataType, ArrayRef)> = vec![
         ("tbname", DataType::Varchar(8), Arc::new(BinaryArray::from_iter_values((0..ROWS).map(|row| format!("c{}", row / 1_000))))),
         ("ts", DataType::Timestamp, Arc::new(TimestampMillisecondArray::from_iter_values((0..ROWS).map(|row| 1_700_000_000_000 + row)))),

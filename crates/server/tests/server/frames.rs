@@ -82,7 +82,7 @@ impl Socket {
             }
             let left = end.saturating_duration_since(Instant::now());
             self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1)))).unwrap();
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             match self.stream.read(&mut buffer) {
                 Ok(count) if count > 0 => self.decoder.feed(&buffer[..count]),
                 _ => return None,
@@ -93,7 +93,7 @@ impl Socket {
     /// Whether the server has closed the connection, within a while.
     pub fn is_closed(&mut self) -> bool {
         self.stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return true,

@@ -1,7 +1,7 @@
 //! The server over real sockets: recorded conversations, limits, clients that misbehave, the stop.
 
 // A test ends at the first thing that is not as expected.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_collect)]
 
 mod driver;
 mod frames;

@@ -285,7 +285,7 @@ fn a_refused_binding_writes_nothing() {
     socket.send(&binary(5, 1, action::STATEMENT2_BIND_EXECUTE, &payload(&[ts.clone(), v.clone()])));
     let done = socket.json();
     assert_eq!((&done["action"], &done["affected"], &done["stmt_id"]), (&json!("stmt2_bind_exec"), &json!(1), &json!(1)));
-    for broken in [payload(&[ts.clone()]), payload(&[v, ts])[..30].to_vec(), vec![1, 0], vec![]] {
+    for broken in [payload(std::slice::from_ref(&ts)), payload(&[v, ts])[..30].to_vec(), vec![1, 0], vec![]] {
         socket.send(&binary(6, 1, action::STATEMENT2_BIND_EXECUTE, &broken));
         assert_ne!(socket.json()["code"], 0);
         socket.send(&binary(6, 1, action::STATEMENT2_BIND, &[&[1, 0, 255, 255, 255, 255][..], &broken].concat()));
