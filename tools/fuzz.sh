@@ -5,6 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
+# Long runs also hold the properties that only a hunt can break.
+[ "$seconds" -lt 300 ] || export EMBUDO_FUZZ_STRICT=1
 if ! command -v c++ >/dev/null 2>&1; then
   echo "skipped: fuzzing needs a C++ compiler (c++)"
   exit 0

@@ -127,6 +127,8 @@ impl Duration {
 
 impl std::fmt::Display for Duration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.value, self.unit.letter())
+        // `0b` would begin a binary number.
+        let zero = if self.value == 0 && self.unit.letter() == 'b' { "0" } else { "" };
+        write!(f, "{zero}{}{}", self.value, self.unit.letter())
     }
 }

@@ -89,6 +89,8 @@ impl Display for Literal {
             Self::Integer(value) => value.fmt(f),
             Self::Unsigned(value) => value.fmt(f),
             // The exponent form keeps every number a DOUBLE for the lexer.
+            // A number beyond DOUBLE is read as infinity, which has no other spelling.
+            Self::Double(value) if value.is_infinite() => f.write_str(if value.is_sign_negative() { "-1e999" } else { "1e999" }),
             Self::Double(value) => write!(f, "{value:e}"),
             Self::String(text) => Text(text).fmt(f),
             Self::Timestamp(text) => write!(f, "TIMESTAMP {}", Text(text)),

@@ -351,8 +351,13 @@ impl Parser<'_> {
                 self.json_get(Expr::Column { table, name })
             }
             _ if token.kind == TokenKind::ForeignWord => {
+                let name = self.text(token).to_owned();
+                if name.len() > super::MAX_COLUMN_NAME {
+                    let text = format!("Invalid identifier name: {}", &self.sql[token.start..]);
+                    return Err(Self::error(code::INVALID_IDENTIFIER_NAME, text).at(token.start));
+                }
                 self.advance();
-                Ok(Expr::Column { table: None, name: self.text(token).to_owned() })
+                Ok(Expr::Column { table: None, name })
             }
             _ => {
                 let name = self.column_name()?;
