@@ -1,11 +1,11 @@
 //! Prometheus `remote_write` and `remote_read` bodies: snappy around protobuf (spec/protocols.md 2.3), and how series lie in tables:
 //! supertable `metrics (ts TIMESTAMP, v DOUBLE) TAGS (labels JSON)`, one child a label set. Leaves the statements to whoever runs them.
 
-use std::fmt::Write as _;
-
 use embudo_types::{Error, Result, code};
 use md5::{Digest, Md5};
 use prost::Message;
+
+use crate::schemaless::digest_name;
 
 /// Largest body after decompression in bytes.
 pub const MAX_BODY: usize = 128 << 20;
@@ -128,11 +128,7 @@ impl TimeSeries {
                 hash.update(part.as_bytes());
             }
         }
-        let mut name = String::from("t_");
-        for byte in hash.finalize() {
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+        digest_name(hash)
     }
 
     /// The tag `labels`: a JSON object, sorted by name.

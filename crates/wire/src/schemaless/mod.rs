@@ -171,12 +171,7 @@ impl Point<'_> {
             hash.update(b"=");
             value.hash_into(&mut hash);
         }
-        let mut name = String::with_capacity(34);
-        name.push_str("t_");
-        for byte in hash.finalize() {
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+        digest_name(hash)
     }
 
     fn clear(&mut self) {
@@ -232,6 +227,16 @@ impl FieldValue<'_> {
 
 fn invalid_key(key: &str) -> Error {
     Error::with(code::INVALID_COLUMN_LENGTH, format!("invalid key or key is too long than 64:{key}"))
+}
+
+/// The name of a child that nothing else names: `t_` and the digest of what makes it one.
+pub(crate) fn digest_name(hash: Md5) -> String {
+    let mut name = String::with_capacity(34);
+    name.push_str("t_");
+    for byte in hash.finalize() {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// The same error with the number of its line behind its text, where there are several.
