@@ -20,12 +20,15 @@ mod session;
 mod show;
 mod show_create;
 mod statement;
+mod subscription;
 mod system_tables;
 mod table_ddl;
 mod template;
 mod user_ddl;
 
+pub use embudo_query::CancelToken;
 pub use engine::{Engine, EngineOptions, Location, after_fork};
 pub use schemaless::{LineOptions, LinesWritten};
 pub use session::Session;
 pub use statement::{FieldRole, Statement, StatementField};
+pub use subscription::Consumer;

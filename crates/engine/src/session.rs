@@ -90,9 +90,20 @@ impl Session {
         self.run(sql, parameters, |context| dispatch::execute(context, sql))
     }
 
+    /// [`execute`](Self::execute), ended with 0x020F "Query terminated" once `cancel` is set; so are the batches that are still to come.
+    pub fn execute_cancellable(&self, sql: &str, parameters: &[Value], cancel: &CancelToken) -> Result<ResultSet> {
+        cancel.check()?;
+        self.run_cancellable(sql, parameters, cancel, |context| dispatch::execute(context, sql))
+    }
+
     /// Prepares a statement whose `?` are bound row by row or column by column.
     pub fn statement(&self, sql: &str) -> Result<Statement> {
         Statement::prepare(self.clone(), sql)
+    }
+
+    /// A consumer of topics, as a member of its group. 0x03E1 where a topic is missing, 0x0118 where an option cannot be.
+    pub fn subscribe(&self, options: embudo_types::subscription::SubscribeOptions) -> Result<crate::Consumer> {
+        crate::Consumer::new(self.clone(), options)
     }
 
     /// Writes rows that come as Arrow columns named like the target's; each batch is one atomic record. `target` (`[database.]table`) is a
@@ -130,10 +141,20 @@ impl Session {
 
     /// Runs `work` as a statement that lists show and [`interrupt`](Self::interrupt) ends.
     pub(crate) fn run(&self, sql: &str, parameters: &[Value], work: impl FnOnce(&StatementContext<'_>) -> Result<ResultSet>) -> Result<ResultSet> {
+        self.run_cancellable(sql, parameters, &CancelToken::new(), work)
+    }
+
+    fn run_cancellable(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        cancel: &CancelToken,
+        work: impl FnOnce(&StatementContext<'_>) -> Result<ResultSet>,
+    ) -> Result<ResultSet> {
         let now = self.shared.engine.clock().now();
-        let (running, cancel) = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000);
+        let running = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000, cancel);
         let State { database, zone } = self.shared.state.read().clone();
-        let context = StatementContext { session: self, engine: &self.shared.engine, database, zone, now, parameters, cancel };
+        let context = StatementContext { session: self, engine: &self.shared.engine, database, zone, now, parameters, cancel: cancel.clone() };
         work(&context).map(|result| running.follow(result))
     }
 

@@ -9,6 +9,7 @@ mod error;
 mod precision;
 mod result_set;
 mod statistics;
+pub mod subscription;
 mod timestamp;
 mod value;
 mod zone;
