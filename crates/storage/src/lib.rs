@@ -28,7 +28,7 @@ pub use block_cache::{BlockCache, CacheFigures};
 pub use block_file::{BLOCK_ROWS, BlockFile, BlockFileSummary, BlockFileWriter, FileDamage};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions};
-pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TimeRange, Uid, is_storable};
+pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TableRun, TablesBatch, TimeRange, Uid, is_storable};
 pub use scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
 pub use scheduler::{Job, Scheduler};
 pub use snapshot::{LastRow, Snapshot};

@@ -1,8 +1,10 @@
 //! What travels into a store and between its parts: rows of one table as columns, the entries of a log record, time and
 //! sequence ranges. No behaviour beyond checks of their own shape.
 
-use arrow_array::{Array, ArrayRef};
-use arrow_buffer::{BooleanBuffer, ScalarBuffer};
+use arrow_array::{Array, ArrayRef, make_array};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, ScalarBuffer};
+use arrow_data::ArrayData;
+use arrow_data::transform::MutableArrayData;
 use arrow_schema::DataType as ArrowType;
 use embudo_types::{Error, Result};
 
@@ -156,11 +158,93 @@ pub fn is_storable(data_type: &ArrowType) -> bool {
     )
 }
 
+/// Rows of one table within a [`TablesBatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableRun {
+    /// The table.
+    pub uid: Uid,
+    /// How many rows, at least one.
+    pub rows: u32,
+}
+
+/// Rows of several tables that have the same columns. A table may come in several runs; later rows are newer.
+#[derive(Clone, Debug)]
+pub struct TablesBatch {
+    /// Whose rows the batch holds, in order.
+    pub runs: Vec<TableRun>,
+    /// All rows one behind another; its own `uid` has no meaning.
+    pub rows: ColumnBatch,
+}
+
+impl TablesBatch {
+    /// Rows of several tables behind one another: at least one, all with the same columns in the same order.
+    pub fn join(batches: &[ColumnBatch]) -> Result<Self> {
+        let first = batches.first().ok_or_else(|| Error::internal("rows of no table"))?;
+        let runs = batches.iter().map(|batch| TableRun { uid: batch.uid, rows: batch.rows() as u32 }).collect();
+        let key = match &first.key {
+            None => None,
+            Some(_) => Some(concatenate(&batches.iter().filter_map(|batch| batch.key.as_ref()).collect::<Vec<_>>())?),
+        };
+        let columns = first.columns.iter().enumerate().map(|(at, column)| {
+            let parts: Vec<&BatchColumn> = batches.iter().filter_map(|batch| batch.columns.get(at)).filter(|part| part.id == column.id).collect();
+            let present = parts.iter().any(|part| part.present.is_some()).then(|| {
+                let mut bits = BooleanBufferBuilder::new(0);
+                for part in &parts {
+                    match &part.present {
+                        Some(present) => bits.append_buffer(present),
+                        None => bits.append_n(part.array.len(), true),
+                    }
+                }
+                bits.finish()
+            });
+            Ok(BatchColumn { id: column.id, array: concatenate(&parts.iter().map(|part| &part.array).collect::<Vec<_>>())?, present })
+        });
+        let columns = columns.collect::<Result<_>>()?;
+        let timestamps = batches.iter().flat_map(|batch| batch.timestamps.iter().copied()).collect();
+        Ok(Self { runs, rows: ColumnBatch { uid: first.uid, schema_version: first.schema_version, timestamps, key, columns } })
+    }
+
+    /// Rows of each run, without copying.
+    pub fn tables(&self) -> impl Iterator<Item = ColumnBatch> {
+        let mut start = 0;
+        self.runs.iter().map(move |run| {
+            let rows = start..start + run.rows as usize;
+            start = rows.end;
+            ColumnBatch { uid: run.uid, ..crate::resolve::slice(&self.rows, rows) }
+        })
+    }
+
+    /// An error unless the rows are sound and the runs account for each of them.
+    pub fn check(&self) -> Result<()> {
+        self.rows.check()?;
+        let rows: u64 = self.runs.iter().map(|run| u64::from(run.rows)).sum();
+        if rows != self.rows.rows() as u64 || self.runs.iter().any(|run| run.rows == 0) {
+            return Err(Error::internal("runs of tables that do not fit their rows"));
+        }
+        Ok(())
+    }
+}
+
+/// Arrays of one type behind one another.
+fn concatenate(arrays: &[&ArrayRef]) -> Result<ArrayRef> {
+    if let [only] = arrays {
+        return Ok(ArrayRef::clone(only));
+    }
+    let data: Vec<ArrayData> = arrays.iter().map(|array| array.to_data()).collect();
+    let mut output = MutableArrayData::new(data.iter().collect(), false, data.iter().map(ArrayData::len).sum());
+    for (at, part) in data.iter().enumerate() {
+        output.try_extend(at, 0, part.len()).map_err(|error| Error::internal(format!("joining rows: {error}")))?;
+    }
+    Ok(make_array(output.freeze()))
+}
+
 /// A part of a log record.
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// Rows to add; rows whose key exists replace it cell by cell, absent cells keep what was there.
     Rows(ColumnBatch),
+    /// The same of several tables at once: cheaper than an entry each where tables have few rows.
+    Tables(TablesBatch),
     /// Rows of a table in the closed time range go: those of earlier records, not of this one.
     Delete {
         /// The table.

@@ -16,10 +16,9 @@ use embudo_types::{Error, Result};
 
 use crate::last_cache::LastCache;
 use crate::manifest::{Change, Manifest};
-use crate::memtable::MemoryTable;
 use crate::options::{Figures, LogLevel, LogOptions, Recovery, StoreOptions};
-use crate::resolve::normalize;
-use crate::rows::{Entry, Sequence, TimeRange, Uid};
+use crate::resolve::{is_ascending, normalize};
+use crate::rows::{Entry, Sequence, TablesBatch, TimeRange, Uid};
 use crate::snapshot::Snapshot;
 use crate::source::Tombstone;
 use crate::version::Version;
@@ -93,18 +92,14 @@ impl Store {
             Numbering::Memory(_) => None,
         };
         self.wait_for_memory()?;
-        let mut shards: Vec<usize> = entries.iter().filter_map(entry_uid).map(|uid| shard_of(uid, self.writers.len())).collect();
-        shards.sort_unstable();
-        shards.dedup();
+        let shards = self.shards_of(&entries);
         let guards: Vec<_> = shards.iter().map(|shard| lock(&self.writers[*shard])).collect();
         let sequence = self.number(record.as_mut())?;
         {
             let _applying = Applying { visible: &self.visible, sequence };
             let version = self.version();
             for entry in &entries {
-                if let Some(uid) = entry_uid(entry) {
-                    apply(&version.shards[shard_of(uid, self.writers.len())].active, entry, sequence)?;
-                }
+                apply(&version, entry, sequence, &|_| true)?;
             }
         }
         drop(guards);
@@ -114,6 +109,22 @@ impl Store {
             self.schedule_flush(Duration::ZERO);
         }
         Ok(sequence)
+    }
+
+    /// The shards that entries change, ascending.
+    fn shards_of(&self, entries: &[Entry]) -> Vec<usize> {
+        let shards = self.writers.len();
+        let mut touched = vec![false; shards];
+        let mut touch = |uid: Uid| touched[shard_of(uid, shards)] = true;
+        for entry in entries {
+            match entry {
+                Entry::Rows(batch) => touch(batch.uid),
+                Entry::Tables(batch) => batch.runs.iter().for_each(|run| touch(run.uid)),
+                Entry::Delete { uid, .. } | Entry::DropTable { uid } => touch(*uid),
+                Entry::Meta(_) => {}
+            }
+        }
+        (0..shards).filter(|shard| touched[*shard]).collect()
     }
 
     fn check_writable(&self) -> Result<()> {
@@ -326,33 +337,67 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Checked entries with rows in key order, each key once.
+/// Checked entries with each table's rows in key order, each key once.
 fn prepare(entries: Vec<Entry>) -> Result<Vec<Entry>> {
-    let prepare = |entry| match entry {
-        Entry::Rows(batch) => {
-            batch.check()?;
-            Ok(Entry::Rows(normalize(batch)?))
+    let mut prepared = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match entry {
+            Entry::Rows(batch) => {
+                batch.check()?;
+                prepared.push(Entry::Rows(normalize(batch)?));
+            }
+            Entry::Tables(batch) => {
+                batch.check()?;
+                if are_runs_ascending(&batch) {
+                    prepared.push(Entry::Tables(batch));
+                } else {
+                    for rows in batch.tables() {
+                        prepared.push(Entry::Rows(normalize(rows)?));
+                    }
+                }
+            }
+            other => prepared.push(other),
         }
-        other => Ok(other),
+    }
+    Ok(prepared)
+}
+
+/// Whether the keys of every run ascend.
+fn are_runs_ascending(batch: &TablesBatch) -> bool {
+    let mut start = 0;
+    batch.runs.iter().all(|run| {
+        let (rows, end) = (&batch.rows, start + run.rows as usize);
+        let key = rows.key.as_ref().map(|key| key.slice(start, run.rows as usize));
+        let ascending = run.rows == 1 || is_ascending(&rows.timestamps[start..end], key.as_ref());
+        start = end;
+        ascending
+    })
+}
+
+/// Puts an entry into the memory of those shards that `wanted` names.
+fn apply(version: &Version, entry: &Entry, sequence: Sequence, wanted: &dyn Fn(usize) -> bool) -> Result<()> {
+    let memory = |uid: Uid| {
+        let shard = shard_of(uid, version.shards.len());
+        wanted(shard).then(|| &*version.shards[shard].active)
     };
-    entries.into_iter().map(prepare).collect()
-}
-
-/// The table that an entry changes.
-fn entry_uid(entry: &Entry) -> Option<Uid> {
     match entry {
-        Entry::Rows(batch) => Some(batch.uid),
-        Entry::Delete { uid, .. } | Entry::DropTable { uid } => Some(*uid),
-        Entry::Meta(_) => None,
+        Entry::Rows(batch) => memory(batch.uid).map_or(Ok(()), |memory| memory.append(batch, sequence)),
+        Entry::Tables(batch) => {
+            let shards = version.shards.len();
+            (0..shards).filter(|shard| wanted(*shard)).try_for_each(|shard| version.shards[shard].active.append_tables(batch, sequence, shard, shards))
+        }
+        Entry::Delete { uid, start, end } => {
+            if let Some(memory) = memory(*uid) {
+                memory.delete(Tombstone { uid: *uid, range: TimeRange::new(*start, *end), sequence });
+            }
+            Ok(())
+        }
+        Entry::DropTable { uid } => {
+            if let Some(memory) = memory(*uid) {
+                memory.delete(Tombstone { uid: *uid, range: TimeRange::ALL, sequence });
+            }
+            Ok(())
+        }
+        Entry::Meta(_) => Ok(()),
     }
-}
-
-fn apply(memory: &MemoryTable, entry: &Entry, sequence: Sequence) -> Result<()> {
-    match entry {
-        Entry::Rows(batch) => memory.append(batch, sequence)?,
-        Entry::Delete { uid, start, end } => memory.delete(Tombstone { uid: *uid, range: TimeRange::new(*start, *end), sequence }),
-        Entry::DropTable { uid } => memory.delete(Tombstone { uid: *uid, range: TimeRange::ALL, sequence }),
-        Entry::Meta(_) => {}
-    }
-    Ok(())
 }

@@ -26,8 +26,9 @@ use source::{MemorySource, SealedChunk};
 
 use crate::cells::KeyValue;
 use crate::resolve::{gather, normalize, resolve, slice};
-use crate::rows::{BatchColumn, ColumnBatch, Sequence, SequenceRange, Uid};
+use crate::rows::{BatchColumn, ColumnBatch, Sequence, SequenceRange, TablesBatch, Uid};
 use crate::source::{Source, SourceRef, Tombstone};
+use crate::store::shard_of;
 
 /// A table's rows share arena chunks until it has more than this.
 const ARENA_ROWS: usize = 64;
@@ -216,6 +217,11 @@ impl MemoryTable {
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.touch(sequence);
         Ok(())
+    }
+
+    /// Adds the rows of those tables that belong to `shard` among `shards`; each run's keys ascend.
+    pub(crate) fn append_tables(&self, batch: &TablesBatch, sequence: Sequence, shard: usize, shards: usize) -> Result<()> {
+        batch.tables().filter(|rows| shard_of(rows.uid, shards) == shard).try_for_each(|rows| self.append(&rows, sequence))
     }
 
     fn child_to_write(&self, uid: Uid) -> Arc<Child> {

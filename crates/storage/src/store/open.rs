@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use embudo_types::{Error, Result, code};
 
-use super::{Numbering, Store, apply, entry_uid, shard_of};
+use super::{Numbering, Store, apply};
 use crate::block_file::BlockFile;
 use crate::last_cache::LastCache;
 use crate::manifest::{Change, Manifest, ManifestState, block_file_path};
@@ -145,20 +145,14 @@ fn take_record(
     waiting: &mut VecDeque<Sequence>,
 ) -> Result<()> {
     for entry in entries {
-        match (entry, entry_uid(entry)) {
-            (Entry::Meta(bytes), _) if sequence > state.meta => {
+        match entry {
+            Entry::Meta(bytes) if sequence > state.meta => {
                 meta(sequence, bytes)?;
                 if waiting.back() != Some(&sequence) {
                     waiting.push_back(sequence);
                 }
             }
-            (_, Some(uid)) => {
-                let shard = shard_of(uid, version.shards.len());
-                if sequence > state.flushed[shard] {
-                    apply(&version.shards[shard].active, entry, sequence)?;
-                }
-            }
-            _ => {}
+            entry => apply(version, entry, sequence, &|shard| sequence > state.flushed[shard])?,
         }
     }
     Ok(())

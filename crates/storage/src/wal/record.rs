@@ -1,12 +1,14 @@
 //! A log record as bytes (`docs/format.md`, Log): entries in columns, encoded and checked outside any lock; number and header last.
 
-use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, Int64Array, UInt32Array, UInt64Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use embudo_codec::{Reader, checksum, decode, encode, write_signed, write_varint};
 use embudo_types::{Error, Result};
 
-use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence};
+use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, TableRun, TablesBatch};
 
 /// Bytes before a record's payload.
 pub(super) const HEADER: usize = 32;
@@ -15,6 +17,7 @@ const ROWS: u8 = 1;
 const DELETE: u8 = 2;
 const DROP_TABLE: u8 = 3;
 const META: u8 = 4;
+const TABLES: u8 = 5;
 
 const HAS_KEY: u8 = 1;
 const SAME_COLUMNS: u8 = 2;
@@ -40,6 +43,10 @@ impl Record {
                 Entry::Rows(batch) => {
                     write_rows(batch, before, &mut chunk, &mut bytes)?;
                     before = Some(batch);
+                }
+                Entry::Tables(batch) => {
+                    write_tables(batch, before, &mut chunk, &mut bytes)?;
+                    before = Some(&batch.rows);
                 }
                 Entry::Delete { uid, start, end } => {
                     bytes.push(DELETE);
@@ -86,6 +93,19 @@ impl Record {
 fn write_rows(batch: &ColumnBatch, before: Option<&ColumnBatch>, chunk: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
     out.push(ROWS);
     write_varint(out, batch.uid);
+    write_body(batch, before, chunk, out)
+}
+
+fn write_tables(batch: &TablesBatch, before: Option<&ColumnBatch>, chunk: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
+    out.push(TABLES);
+    write_varint(out, batch.runs.len() as u64);
+    write_chunk(&batch.runs.iter().map(|run| Some(run.uid)).collect::<UInt64Array>(), None, chunk, out)?;
+    write_chunk(&batch.runs.iter().map(|run| Some(run.rows)).collect::<UInt32Array>(), None, chunk, out)?;
+    write_body(&batch.rows, before, chunk, out)
+}
+
+/// What rows of one table and of several have in common.
+fn write_body(batch: &ColumnBatch, before: Option<&ColumnBatch>, chunk: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
     write_varint(out, u64::from(batch.schema_version));
     write_varint(out, batch.rows() as u64);
     let key_type = |batch: &ColumnBatch| batch.key.as_ref().map(|key| key.data_type().clone());
@@ -220,7 +240,11 @@ pub(super) fn decode_entries(payload: &[u8]) -> Result<Vec<Entry>> {
     let mut columns = Columns::default();
     for _ in 0..count {
         entries.push(match reader.byte()? {
-            ROWS => Entry::Rows(read_rows(&mut reader, &mut columns)?),
+            ROWS => {
+                let uid = reader.varint()?;
+                Entry::Rows(read_body(uid, &mut reader, &mut columns)?)
+            }
+            TABLES => Entry::Tables(read_tables(&mut reader, &mut columns)?),
             DELETE => Entry::Delete { uid: reader.varint()?, start: reader.signed()?, end: reader.signed()? },
             DROP_TABLE => Entry::DropTable { uid: reader.varint()? },
             META => {
@@ -241,8 +265,21 @@ struct Columns {
     columns: Vec<(ColumnId, ArrowType)>,
 }
 
-fn read_rows(reader: &mut Reader<'_>, layout: &mut Columns) -> Result<ColumnBatch> {
-    let (uid, schema_version) = (reader.varint()?, reader.length(u32::MAX as usize)? as u32);
+fn read_tables(reader: &mut Reader<'_>, layout: &mut Columns) -> Result<TablesBatch> {
+    let runs = reader.length(u32::MAX as usize)?;
+    let (uids, _) = read_chunk(reader, &ArrowType::UInt64, runs)?;
+    let (rows, _) = read_chunk(reader, &ArrowType::UInt32, runs)?;
+    let (Some(uids), Some(rows)) = (uids.as_primitive_opt::<UInt64Type>(), rows.as_primitive_opt::<UInt32Type>()) else {
+        return Err(Error::corrupt("tables of another type"));
+    };
+    let runs = uids.values().iter().zip(rows.values()).map(|(uid, rows)| TableRun { uid: *uid, rows: *rows }).collect();
+    let batch = TablesBatch { runs, rows: read_body(0, reader, layout)? };
+    batch.check()?;
+    Ok(batch)
+}
+
+fn read_body(uid: u64, reader: &mut Reader<'_>, layout: &mut Columns) -> Result<ColumnBatch> {
+    let schema_version = reader.length(u32::MAX as usize)? as u32;
     let rows = reader.length(u32::MAX as usize)?;
     let flags = reader.byte()?;
     if flags & SAME_COLUMNS == 0 {
@@ -255,10 +292,7 @@ fn read_rows(reader: &mut Reader<'_>, layout: &mut Columns) -> Result<ColumnBatc
         }
     }
     let (array, _) = read_chunk(reader, &ArrowType::Int64, rows)?;
-    let timestamps = arrow_array::cast::AsArray::as_primitive_opt::<arrow_array::types::Int64Type>(&array)
-        .ok_or_else(|| Error::corrupt("timestamps of another type"))?
-        .values()
-        .clone();
+    let timestamps = array.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::corrupt("timestamps of another type"))?.values().clone();
     let key = layout.key.as_ref().map(|data_type| Ok::<_, Error>(read_chunk(reader, data_type, rows)?.0)).transpose()?;
     let mut columns = Vec::with_capacity(layout.columns.len());
     for (id, data_type) in &layout.columns {
@@ -303,7 +337,11 @@ mod tests {
             let key = Some(Arc::new((0..rows).map(|row| Some(row as i64)).collect::<Int64Array>()) as ArrayRef);
             Entry::Rows(ColumnBatch { uid, schema_version: 3, timestamps: (0..rows as i64).collect(), key, columns })
         };
-        let entries = vec![batch(1, 700), batch(7, 1), batch(1 << 60, 3), Entry::Delete { uid: 4, start: i64::MIN, end: 5 }, Entry::Meta(vec![1, 2])];
+        let Entry::Rows(rows) = batch(0, 600) else { panic!() };
+        let runs = [(5, 1), (1 << 50, 598), (5, 1)].map(|(uid, rows)| TableRun { uid, rows }).to_vec();
+        let tables = Entry::Tables(TablesBatch { runs: runs.clone(), rows });
+        let delete = Entry::Delete { uid: 4, start: i64::MIN, end: 5 };
+        let entries = vec![batch(1, 700), batch(7, 1), tables, batch(1 << 60, 3), delete, Entry::Meta(vec![1, 2])];
         let mut record = Record::encode(&entries).unwrap();
         let bytes = record.number(9, 4);
         let header = Header::read(bytes).unwrap();
@@ -311,9 +349,16 @@ mod tests {
         let back = decode_entries(header.payload(bytes).unwrap()).unwrap();
         assert_eq!(back.len(), entries.len());
         for (left, right) in entries.iter().zip(&back) {
-            let (Entry::Rows(left), Entry::Rows(right)) = (left, right) else {
-                assert_eq!(format!("{left:?}"), format!("{right:?}"));
-                continue;
+            let (left, right) = match (left, right) {
+                (Entry::Rows(left), Entry::Rows(right)) => (left, right),
+                (Entry::Tables(left), Entry::Tables(right)) => {
+                    assert_eq!(right.runs, runs);
+                    (&left.rows, &right.rows)
+                }
+                (left, right) => {
+                    assert_eq!(format!("{left:?}"), format!("{right:?}"));
+                    continue;
+                }
             };
             assert_eq!((left.uid, &left.timestamps, &left.key), (right.uid, &right.timestamps, &right.key));
             for (left, right) in left.columns.iter().zip(&right.columns) {

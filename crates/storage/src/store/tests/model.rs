@@ -80,12 +80,25 @@ fn record(random: &mut Random, model: &mut Model) -> Vec<Entry> {
     // A deletion hides rows of earlier records only, so a record has one kind of entries a table.
     let mut seen = Vec::new();
     entries.retain(|entry| {
-        let uid = entry_uid(entry).unwrap();
-        let first = !seen.contains(&uid);
-        seen.push(uid);
+        let (Entry::Rows(ColumnBatch { uid, .. }) | Entry::Delete { uid, .. }) = entry else { panic!() };
+        let first = !seen.contains(uid);
+        seen.push(*uid);
         first
     });
-    entries
+    if random.below(2) == 0 { joined(entries) } else { entries }
+}
+
+/// The same with rows of tables that have the same key type in one entry.
+fn joined(entries: Vec<Entry>) -> Vec<Entry> {
+    let (mut groups, mut others): (BTreeMap<bool, Vec<ColumnBatch>>, _) = (BTreeMap::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Rows(batch) => groups.entry(batch.key.is_some()).or_default().push(batch),
+            other => others.push(other),
+        }
+    }
+    others.extend(groups.into_values().map(|batches| Entry::Tables(TablesBatch::join(&batches).unwrap())));
+    others
 }
 
 /// Rows of every table as the store gives them; absent and NULL look the same here.
@@ -206,6 +219,7 @@ fn agrees_with_maps_over_flush_and_reopen() {
 fn replay_into(entries: &[Entry], model: &mut Model) {
     for entry in entries {
         match entry {
+            Entry::Tables(batch) => batch.tables().for_each(|rows| replay_into(&[Entry::Rows(rows)], model)),
             Entry::Rows(batch) => {
                 let table = model.entry(batch.uid).or_default();
                 for row in 0..batch.rows() {
