@@ -93,6 +93,12 @@ pub trait Driver: Send + Sync {
         Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} writes no line protocols", self.transport().name())))
     }
 
+    /// Prepares a statement for many bindings. It belongs to the session's connection as it is now.
+    fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
+        let _ = sql;
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} prepares no statements", self.transport().name())))
+    }
+
     /// How this session reaches its database.
     fn transport(&self) -> Transport;
 

@@ -13,6 +13,7 @@ use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
 use crate::{
     Driver, Dsn, LineOptions, LinesWritten, Location, Request, Transport,
     deadline::{Deadline, within},
+    embedded_statement::EmbeddedStatement,
     ingest::column_of_rows,
     literal,
 };
@@ -97,6 +98,10 @@ impl Driver for EmbeddedDriver {
         let LineOptions { protocol, unit, ttl, table_name_key, request_id: _ } = *options;
         let written = self.session()?.write_lines(text, &embudo_engine::LineOptions { protocol, unit, ttl, table_name_key })?;
         Ok(LinesWritten { affected_rows: written.affected_rows, total_rows: written.total_rows })
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
+        Ok(Box::new(EmbeddedStatement::prepare(self.session()?, sql)?))
     }
 
     fn transport(&self) -> Transport {

@@ -89,15 +89,17 @@ impl<'a> Rows<'a> {
     }
 }
 
-struct Column<'a> {
-    name: String,
+/// A column whose cells can be written as literals.
+pub(crate) struct Column<'a> {
+    pub name: String,
     /// TDengine's type, where the field tells.
-    data_type: Option<DataType>,
-    array: &'a ArrayRef,
+    pub data_type: Option<DataType>,
+    pub array: &'a ArrayRef,
 }
 
 impl Column<'_> {
-    fn write(&self, row: usize, out: &mut String) -> Result<()> {
+    /// Appends the literal of a row's cell.
+    pub fn write(&self, row: usize, out: &mut String) -> Result<()> {
         if self.array.is_null(row) {
             out.push_str("NULL");
             return Ok(());

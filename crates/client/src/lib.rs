@@ -16,15 +16,20 @@ mod driver;
 mod dsn;
 #[cfg(feature = "embedded")]
 mod embedded;
+#[cfg(feature = "embedded")]
+mod embedded_statement;
 pub mod ingest;
 mod insert_text;
 pub mod literal;
+mod statement;
+mod text_statement;
 mod rest;
 mod websocket;
 
 pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, Request, TimeUnit, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
 pub use rest::HttpStatus;
+pub use statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind};
 
 /// Forgets threads of the parent, in the child of a fork; sessions of the parent must not be used or dropped there.
 pub fn after_fork() {

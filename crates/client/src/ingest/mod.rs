@@ -13,6 +13,7 @@ use embudo_types::{DataType, Error, Precision, Result, Value, Zone, arrow, code}
 use crate::Driver;
 pub use convert::Column;
 pub(crate) use convert::{column_of_rows, convert};
+pub(crate) use target::{describe, precision};
 use target::Target;
 
 /// Rows written together as one atomic record.

@@ -61,7 +61,7 @@ impl Target {
         if what.create && target.widen(driver, &name, what, wanted)? {
             target.columns = describe(driver, &name)?;
         }
-        target.precision = precision(driver, what)?;
+        target.precision = precision(driver, &what.target)?;
         Ok(target)
     }
 
@@ -152,7 +152,7 @@ fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
 }
 
 /// `DESCRIBE`: name, type, length, note.
-fn describe(driver: &dyn Driver, name: &str) -> Result<Vec<StoredColumn>> {
+pub fn describe(driver: &dyn Driver, name: &str) -> Result<Vec<StoredColumn>> {
     let mut columns = Vec::new();
     for batch in rows(driver, &format!("DESCRIBE {name}"), &[])? {
         if batch.num_columns() < 4 {
@@ -176,8 +176,9 @@ fn parts<'a>(driver: &dyn Driver, target: &'a str) -> Result<(String, &'a str)> 
     Ok((batches.first().filter(|batch| batch.num_rows() > 0).map_or_else(String::new, |batch| text(batch, 0, 0)), target))
 }
 
-fn precision(driver: &dyn Driver, what: &Ingest) -> Result<Precision> {
-    let (database, _) = parts(driver, &what.target)?;
+/// That of the times of a `[database.]table`.
+pub fn precision(driver: &dyn Driver, target: &str) -> Result<Precision> {
+    let (database, _) = parts(driver, target)?;
     let sql = "SELECT `precision` FROM information_schema.ins_databases WHERE name = ?";
     let batches = rows(driver, sql, &[Value::Varchar(database.clone().into_bytes())])?;
     let name = batches.first().filter(|batch| batch.num_rows() > 0).map(|batch| text(batch, 0, 0));

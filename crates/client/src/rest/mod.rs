@@ -9,12 +9,12 @@ pub(crate) mod lines;
 
 use std::{
     io::Read,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use base64::Engine as _;
-use embudo_types::{Error, Outcome, Result, ResultSet, code};
+use embudo_types::{Error, Outcome, Result, ResultSet, Zone, code};
 
 pub(crate) use answer::named_type;
 
@@ -36,6 +36,7 @@ impl std::fmt::Display for HttpStatus {
 impl std::error::Error for HttpStatus {}
 
 /// A session over REST.
+#[derive(Clone)]
 pub struct RestDriver {
     agent: ureq::Agent,
     tls: bool,
@@ -43,7 +44,9 @@ pub struct RestDriver {
     authorization: Option<String>,
     /// What every request's query carries: token, zone, program.
     query: Vec<(&'static str, String)>,
-    database: Mutex<Option<String>>,
+    /// Reads times without a zone in parameters of statements.
+    zone: Zone,
+    database: Arc<Mutex<Option<String>>>,
 }
 
 impl RestDriver {
@@ -74,7 +77,9 @@ impl RestDriver {
                 query.push((key, value.to_owned()));
             }
         }
-        Ok(Self { agent: config.new_agent(), tls: dsn.tls, hosts: dsn.hosts().to_vec(), authorization, query, database: Mutex::new(dsn.database.clone()) })
+        let zone = dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system);
+        let database = Arc::new(Mutex::new(dsn.database.clone()));
+        Ok(Self { agent: config.new_agent(), tls: dsn.tls, hosts: dsn.hosts().to_vec(), authorization, query, zone, database })
     }
 
     fn url(&self, host: &Host, request_id: Option<u64>) -> String {
@@ -144,6 +149,10 @@ impl Driver for RestDriver {
 
     fn write_lines(&self, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
         lines::write(self, text, options)
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
+        Ok(Box::new(crate::text_statement::TextStatement::prepare(self.clone(), sql, self.zone.clone())?))
     }
 
     fn transport(&self) -> Transport {

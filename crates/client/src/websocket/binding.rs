@@ -10,9 +10,12 @@ use embudo_types::{Error, Result, ResultSet, Value, Zone, arrow, code};
 use super::{
     link::Link,
     result,
-    statement::{self, Cache, Field, Lease},
+    statement::{self, Cache, Lease},
 };
-use crate::ingest::{Column, column_of_rows, convert};
+use crate::{
+    ingest::{Column, column_of_rows, convert},
+    statement::StatementField,
+};
 
 /// One use of the statements of a session.
 pub struct Binding<'a> {
@@ -85,19 +88,19 @@ impl Binding<'_> {
         if rows.iter().any(|row| row.len() != fields.len()) || fields.is_empty() {
             return Ok(None);
         }
-        let column = |(place, field): (usize, &Field)| column_of_rows(rows, place, &field.name, field.data_type, field.precision, self.zone);
+        let column = |(place, field): (usize, &StatementField)| column_of_rows(rows, place, &field.name, field.data_type, field.precision, self.zone);
         let Ok(arrays) = fields.iter().enumerate().map(column).collect::<Result<Vec<_>>>() else { return Ok(None) };
         self.write(lease, &fields, &arrays, rows.len()).map(Some)
     }
 
     /// Binds all rows, in as many messages as they need, and writes them at once.
-    fn write(&self, mut lease: Lease, fields: &[Field], arrays: &[ArrayRef], rows: usize) -> Result<u64> {
+    fn write(&self, mut lease: Lease, fields: &[StatementField], arrays: &[ArrayRef], rows: usize) -> Result<u64> {
         let step = statement::rows_of_a_message(arrays, rows);
         let prepared = lease.prepared()?;
         for start in (0..rows).step_by(step) {
             let count = step.min(rows - start);
             let part: Vec<ArrayRef> = arrays.iter().map(|array| array.slice(start, count)).collect();
-            prepared.bind(&statement::tables(fields, &part, count)?, self.deadline)?;
+            prepared.bind(&statement::tables(fields, &part)?, self.deadline)?;
         }
         let affected = prepared.execute(self.deadline)?;
         lease.keep();

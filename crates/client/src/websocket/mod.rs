@@ -4,6 +4,7 @@
 //! was under way when it broke fails, since nobody knows whether it was done.
 
 mod binding;
+mod bound_statement;
 mod handshake;
 mod link;
 mod reply;
@@ -24,6 +25,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Transport, insert_text, literal, rest::lines};
 use binding::Binding;
+use bound_statement::WebSocketStatement;
 use link::Link;
 use statement::Cache;
 
@@ -190,6 +192,11 @@ impl Driver for WebSocketDriver {
         // Servers of old do not tell; then every point counts.
         let total_rows = number("total_rows").unwrap_or_else(|| lines::count(text, options.protocol));
         Ok(LinesWritten { affected_rows: number("affected_rows").unwrap_or(total_rows), total_rows })
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
+        let link = self.link()?;
+        Ok(Box::new(WebSocketStatement::prepare(&link, sql, self.zone.clone(), self.timeout, self.speaks(STATEMENTS).then_some(&self.statements))?))
     }
 
     fn transport(&self) -> Transport {

@@ -8,9 +8,7 @@ use std::{
 };
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray, StringArray,
-    cast::AsArray,
-    new_null_array,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray, StringArray, new_null_array,
     types::{
         ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type, UInt16Type, UInt32Type,
         UInt64Type,
@@ -28,7 +26,10 @@ use super::{
     link::Link,
     reply::{self, Reply},
 };
-use crate::literal;
+use crate::{
+    literal,
+    statement::{FieldRole, StatementField},
+};
 
 /// Statements that are kept open.
 const KEPT: usize = 16;
@@ -94,37 +95,13 @@ impl Drop for Lease {
     }
 }
 
-/// What a `?` of an INSERT is.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub data_type: DataType,
-    /// Precision of a timestamp.
-    pub precision: Precision,
-    /// What it is for.
-    pub role: Role,
-}
-
-/// What a value is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The table's name.
-    Table,
-    /// A tag.
-    Tag,
-    /// A column.
-    Column,
-}
-
 /// A statement that the server has prepared.
 pub struct Prepared {
     link: Arc<Link>,
     id: u64,
     sql: String,
     /// The `?` of an INSERT; `None` for anything else.
-    pub fields: Option<Vec<Field>>,
+    pub fields: Option<Vec<StatementField>>,
 }
 
 impl Prepared {
@@ -174,7 +151,8 @@ impl Drop for Prepared {
     }
 }
 
-fn field(json: &Json) -> Result<Field> {
+/// A field as servers describe it.
+pub fn field(json: &Json) -> Result<StatementField> {
     let number = |name: &str| json[name].as_u64().unwrap_or(0);
     let (id, bytes) = (number("field_type") as u8, number("bytes") as u32);
     // Lengths are those in storage.
@@ -189,11 +167,11 @@ fn field(json: &Json) -> Result<Field> {
     };
     let precision = if data_type == DataType::Timestamp { Precision::from_id(number("precision") as u8)? } else { Precision::Milli };
     let role = match number("bind_type") {
-        2 => Role::Tag,
-        4 => Role::Table,
-        _ => Role::Column,
+        2 => FieldRole::Tag,
+        4 => FieldRole::Table,
+        _ => FieldRole::Column,
     };
-    Ok(Field { name: json["name"].as_str().unwrap_or_default().to_owned(), data_type, precision, role })
+    Ok(StatementField { name: json["name"].as_str().unwrap_or_default().to_owned(), data_type, precision, role })
 }
 
 /// The parameters of a query as bound columns; `None` where a value has no form that servers take.
@@ -227,51 +205,23 @@ fn one<T: ArrowPrimitiveType>(value: T::Native) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::from_iter_values([value]))
 }
 
-/// Rows, as one array for each field, as tables with their tags and columns: rows that follow each other and name the same table go together.
-pub fn tables(fields: &[Field], arrays: &[ArrayRef], rows: usize) -> Result<Vec<TableBind>> {
-    let names = fields.iter().zip(arrays).find(|(field, _)| field.role == Role::Table).map(|(_, array)| names(array)).transpose()?;
-    let mut binds = Vec::new();
-    let mut start = 0;
-    while start < rows {
-        let end = match &names {
-            Some(names) => (start + 1..rows).find(|row| names[*row] != names[start]).unwrap_or(rows),
-            None => rows,
-        };
-        let of = |role: Role, rows: usize| -> Vec<BoundColumn> {
-            let columns = fields.iter().zip(arrays).filter(|(field, _)| field.role == role);
-            columns.map(|(field, array)| bound(field, &array.slice(start, rows))).collect()
-        };
-        let name = names.as_ref().map(|names| names[start].clone());
-        binds.push(TableBind { name, tags: of(Role::Tag, 1), columns: of(Role::Column, end - start) });
-        start = end;
-    }
-    Ok(binds)
+/// Rows, as one array for each field, as tables with their tags and columns.
+pub fn tables(fields: &[StatementField], arrays: &[ArrayRef]) -> Result<Vec<TableBind>> {
+    let columns = fields.iter().zip(arrays).map(|(field, array)| BoundColumn { data_type: field.data_type, array: Arc::clone(array), present: None });
+    crate::statement::tables(fields, &columns.map(sendable).collect::<Vec<_>>())
 }
 
-fn bound(field: &Field, array: &ArrayRef) -> BoundColumn {
-    let array = match array.as_any().downcast_ref::<Decimal128Array>() {
-        // Decimals travel as text.
-        Some(decimals) => {
-            let scale = usize::try_from(decimals.scale()).unwrap_or(0);
-            let text = |value: i128| {
-                let mut text = String::new();
-                literal::write_decimal(value, scale, &mut text);
-                text
-            };
-            Arc::new(decimals.iter().map(|value| value.map(text)).collect::<StringArray>())
-        }
-        None => Arc::clone(array),
+/// A column as it travels: decimals are text.
+pub fn sendable(column: BoundColumn) -> BoundColumn {
+    let Some(decimals) = column.array.as_any().downcast_ref::<Decimal128Array>() else { return column };
+    let scale = usize::try_from(decimals.scale()).unwrap_or(0);
+    let text = |value: i128| {
+        let mut text = String::new();
+        literal::write_decimal(value, scale, &mut text);
+        text
     };
-    BoundColumn { data_type: field.data_type, array, present: None }
-}
-
-fn names(array: &ArrayRef) -> Result<Vec<String>> {
-    let missing = || Error::with(code::INVALID_PARAMETERS, "a row has no table name");
-    if let Some(texts) = array.as_string_opt::<i32>() {
-        return texts.iter().map(|name| name.map(str::to_owned).ok_or_else(missing)).collect();
-    }
-    let bytes = array.as_binary_opt::<i32>().ok_or_else(|| Error::with(code::INVALID_PARAMETERS, "table names are text"))?;
-    bytes.iter().map(|name| name.and_then(|name| String::from_utf8(name.to_vec()).ok()).ok_or_else(missing)).collect()
+    let array = Arc::new(decimals.iter().map(|value| value.map(text)).collect::<StringArray>());
+    BoundColumn { array, ..column }
 }
 
 /// How many rows of these arrays make a message.
