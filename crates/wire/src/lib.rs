@@ -11,4 +11,5 @@ pub mod raw_block;
 pub mod rest;
 pub mod schemaless;
 pub mod stmt2;
+pub mod tmq;
 pub mod websocket;
