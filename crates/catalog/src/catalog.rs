@@ -14,7 +14,7 @@ use crate::checkpoint::{Checkpoint, Loaded};
 use crate::database::{Contents, DatabaseParts};
 use crate::system_change::{SystemChange, decode, encode};
 use crate::user::{PasswordCheck, ROOT, Verified};
-use crate::{Database, DatabaseOptions, User};
+use crate::{Database, DatabaseOptions, Rights, User, View, WindowAggregates};
 
 /// Bytes of the longest user name.
 const LONGEST_USER_NAME: usize = 23;
@@ -57,6 +57,12 @@ struct State {
     databases: BTreeMap<u32, Description>,
     next_database: u32,
     users: BTreeMap<String, Arc<User>>,
+    /// Of users that were granted any.
+    rights: BTreeMap<String, Arc<Rights>>,
+    /// By the number of their database.
+    views: BTreeMap<(u32, Arc<str>), Arc<View>>,
+    /// By the number of their database.
+    aggregates: BTreeMap<(u32, Arc<str>), Arc<WindowAggregates>>,
 }
 
 /// Who this engine is.
@@ -169,7 +175,14 @@ impl Catalog {
         }
         let Description { id, name, created, options } = description;
         let parts = DatabaseParts { store, clock: self.options.clock.clone(), scheduler: self.options.scheduler.clone(), contents, checkpoint };
-        Ok(Database::new(id, name, created, options, parts))
+        let database = Database::new(id, name, created, options, parts);
+        let state = self.state.read();
+        let views = state.views.iter().filter(|((of, _), _)| *of == id).map(|((_, name), view)| (name.clone(), view.clone()));
+        *database.views.write() = views.collect();
+        let aggregates = state.aggregates.iter().filter(|((of, _), _)| *of == id).map(|((_, name), aggregates)| (name.clone(), aggregates.clone()));
+        *database.aggregates.write() = aggregates.collect();
+        drop(state);
+        Ok(database)
     }
 
     fn now_milliseconds(&self) -> i64 {
@@ -254,7 +267,9 @@ impl Catalog {
     pub fn drop_database(&self, name: &str) -> Result<()> {
         let _one_at_a_time = self.changing.lock();
         let database = self.database(name)?;
-        self.log(vec![SystemChange::DropDatabase(database.id)])?;
+        let mut changes = vec![SystemChange::DropDatabase(database.id)];
+        changes.append(&mut self.rights_without(|rights| rights.forget_database(name)));
+        self.log(changes)?;
         self.databases.write().remove(name);
         // Writers that hold the database find its store closed.
         database.store().close()?;
@@ -317,6 +332,105 @@ impl Catalog {
         if user.enabled == 0 { Err(Error::new(code::USER_IS_DISABLED)) } else { Ok(()) }
     }
 
+    /// A user that may run statements, with what was granted to it: 0x0351 where there is none, 0x0315 where it is disabled.
+    pub fn account(&self, name: &str) -> Result<(Arc<User>, Arc<Rights>)> {
+        let state = self.state.read();
+        let user = state.users.get(name).ok_or_else(|| Error::new(code::INVALID_USER))?;
+        if user.enabled == 0 {
+            return Err(Error::new(code::USER_IS_DISABLED));
+        }
+        Ok((user.clone(), state.rights.get(name).cloned().unwrap_or_default()))
+    }
+
+    /// What was granted to a user.
+    pub fn rights(&self, user: &str) -> Arc<Rights> {
+        self.state.read().rights.get(user).cloned().unwrap_or_default()
+    }
+
+    /// GRANT and REVOKE: `change` gets the user's rights as they are. 0x0351 where there is no such user.
+    pub fn change_rights(&self, user: &str, change: impl FnOnce(&mut Rights) -> Result<()>) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        self.user(user)?;
+        let mut rights = (*self.rights(user)).clone();
+        change(&mut rights)?;
+        self.log(vec![SystemChange::PutRights(user.into(), rights)])
+    }
+
+    /// Forgets everybody's rights on a table or view that is gone, so that another of its name starts without them.
+    pub fn forget_table_rights(&self, database: &str, table: &str) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let changes = self.rights_without(|rights| rights.forget_table(database, table));
+        if changes.is_empty() { Ok(()) } else { self.log(changes) }
+    }
+
+    /// Forgets everybody's SUBSCRIBE on a topic that is gone.
+    pub fn forget_topic_rights(&self, topic: &str) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let changes = self.rights_without(|rights| rights.revoke_topic(topic));
+        if changes.is_empty() { Ok(()) } else { self.log(changes) }
+    }
+
+    /// The changes that `forget` makes to users' rights.
+    fn rights_without(&self, mut forget: impl FnMut(&mut Rights) -> bool) -> Vec<SystemChange> {
+        let state = self.state.read();
+        let changed = state.rights.iter().filter_map(|(user, rights)| {
+            let mut rights = (**rights).clone();
+            forget(&mut rights).then(|| SystemChange::PutRights(user.clone(), rights))
+        });
+        changed.collect()
+    }
+
+    /// CREATE VIEW: 0x04A0 where there is one of that name and `or_replace` is not set, 0x266E where a table has the name.
+    pub fn create_view(&self, database: &Database, view: View, or_replace: bool) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        // No table may take the name in between.
+        let _tables_stay = database.changing();
+        if database.table(&view.name).is_some() {
+            return Err(Error::new(code::VIEW_NAME_IS_CONFLICT_WITH_TABLE));
+        }
+        if database.view(&view.name).is_some() && !or_replace {
+            return Err(Error::new(code::VIEW_ALREADY_EXISTS_IN_DB));
+        }
+        self.log(vec![SystemChange::PutView(database.id, view.clone())])?;
+        database.views.write().insert(view.name.clone(), Arc::new(view));
+        Ok(())
+    }
+
+    /// DROP VIEW: 0x04A1 where there is none of that name.
+    pub fn drop_view(&self, database: &Database, name: &str) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let view = database.view(name).ok_or_else(|| Error::new(code::VIEW_NOT_EXISTS_IN_DB))?;
+        let mut changes = vec![SystemChange::DropView(database.id, view.name.clone())];
+        changes.append(&mut self.rights_without(|rights| rights.forget_table(&database.name, name)));
+        self.log(changes)?;
+        database.views.write().remove(name);
+        Ok(())
+    }
+
+    /// CREATE TSMA, CREATE SMA INDEX: 0x0480 where there are aggregates of that name.
+    pub fn create_aggregates(&self, database: &Database, aggregates: WindowAggregates) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        if database.aggregates.read().contains_key(&aggregates.name) {
+            return Err(Error::new(code::SMA_ALREADY_EXISTS));
+        }
+        self.log(vec![SystemChange::PutAggregates(database.id, aggregates.clone())])?;
+        database.aggregates.write().insert(aggregates.name.clone(), Arc::new(aggregates));
+        Ok(())
+    }
+
+    /// Drops aggregates of a database by name; those that are not there are passed over.
+    pub fn drop_aggregates(&self, database: &Database, names: &[Arc<str>]) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let changes: Vec<_> = names.iter().map(|name| SystemChange::DropAggregates(database.id, name.clone())).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.log(changes)?;
+        let mut aggregates = database.aggregates.write();
+        names.iter().for_each(|name| drop(aggregates.remove(name)));
+        Ok(())
+    }
+
     /// Whether root's password is still the default one.
     pub fn has_default_password(&self) -> bool {
         self.user(ROOT).is_ok_and(|user| user.password == PasswordCheck::Default)
@@ -341,9 +455,23 @@ impl State {
                 self.next_database = self.next_database.max(database.id + 1);
                 self.databases.insert(database.id, database);
             }
-            SystemChange::DropDatabase(id) => drop(self.databases.remove(&id)),
+            SystemChange::DropDatabase(id) => {
+                self.databases.remove(&id);
+                self.views.retain(|(of, _), _| *of != id);
+                self.aggregates.retain(|(of, _), _| *of != id);
+            }
             SystemChange::PutUser(user) => drop(self.users.insert(user.name.clone(), Arc::new(user))),
-            SystemChange::DropUser(name) => drop(self.users.remove(&name)),
+            SystemChange::DropUser(name) => {
+                self.users.remove(&name);
+                self.rights.remove(&name);
+            }
+            SystemChange::PutRights(user, rights) => drop(self.rights.insert(user, Arc::new(rights))),
+            SystemChange::PutView(database, view) => drop(self.views.insert((database, view.name.clone()), Arc::new(view))),
+            SystemChange::DropView(database, name) => drop(self.views.remove(&(database, name))),
+            SystemChange::PutAggregates(database, aggregates) => {
+                self.aggregates.insert((database, aggregates.name.clone()), Arc::new(aggregates));
+            }
+            SystemChange::DropAggregates(database, name) => drop(self.aggregates.remove(&(database, name))),
         }
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Changing<'a> {
         match self.database.table(name) {
             Some(Table::Super(_)) => return Err(Error::new(code::STABLE_ALREADY_EXISTS)),
             Some(_) => return Err(Error::new(code::TABLE_ALREADY_EXISTS)),
-            None => {}
+            None => self.refuse_view(name)?,
         }
         if self.database.options().single_stable == 1 && !self.database.supertables().is_empty() {
             return Err(Error::new(code::DATABASE_IS_SINGLE_STABLE_MODE));
@@ -77,6 +77,7 @@ impl<'a> Changing<'a> {
         if self.database.table(name).is_some() {
             return Err(Error::new(code::TABLE_ALREADY_EXISTS));
         }
+        self.refuse_view(name)?;
         let name: Arc<str> = name.into();
         let uid = self.made(&name, None);
         self.changes.push(Change::CreateNormal { uid, name, created: self.now, schema: numbered(columns, Vec::new()), options });
@@ -97,12 +98,17 @@ impl<'a> Changing<'a> {
             Some(Table::Child(child)) if child.supertable.uid == supertable.uid => return Ok(NewChild::Existing(child.uid)),
             Some(Table::Child(_)) => return Err(Error::new(code::TABLE_ALREADY_EXISTS_IN_OTHER_STABLES)),
             Some(_) => return Err(Error::new(code::TABLE_ALREADY_EXISTS)),
-            None => {}
+            None => self.refuse_view(name)?,
         }
         let name: Arc<str> = name.into();
         let uid = self.made(&name, Some(supertable.uid));
         self.changes.push(Change::CreateChild { uid, supertable: supertable.uid, name, created: self.now, tags, options });
         Ok(NewChild::Made(uid))
+    }
+
+    /// Views share the tables' names: 0x266E where one has this.
+    fn refuse_view(&self, name: &str) -> Result<()> {
+        if self.database.view(name).is_some() { Err(Error::new(code::VIEW_NAME_IS_CONFLICT_WITH_TABLE)) } else { Ok(()) }
     }
 
     /// DROP TABLE of any kind; a supertable's children go with it.

@@ -155,6 +155,14 @@ impl Children {
         &self.set.live
     }
 
+    /// The same without children that are not in `slots`.
+    #[must_use]
+    pub fn restricted(&self, slots: &RoaringBitmap) -> Self {
+        let mut set = (*self.set).clone();
+        set.live &= slots;
+        Self { set: Arc::new(set), ..self.clone() }
+    }
+
     /// How many children.
     pub fn len(&self) -> u64 {
         self.set.live.len()

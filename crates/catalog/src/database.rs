@@ -16,7 +16,7 @@ use crate::checkpoint::Checkpoint;
 use crate::namespace::{Name, Namespace};
 use crate::record::broken;
 use crate::table::{NormalBody, SupertableBody};
-use crate::{Child, DatabaseOptions, NormalTable, Schema, Supertable, Table, TagIndex};
+use crate::{Child, DatabaseOptions, NormalTable, Schema, Supertable, Table, TagIndex, View, WindowAggregates};
 
 /// A database.
 #[derive(Debug)]
@@ -40,6 +40,9 @@ pub struct Database {
     checkpoint_due: AtomicBool,
     /// Whether tables with a TTL are looked through later already.
     expiry_due: AtomicBool,
+    /// What the system log says of it beside its tables.
+    pub(crate) views: RwLock<BTreeMap<Arc<str>, Arc<View>>>,
+    pub(crate) aggregates: RwLock<BTreeMap<Arc<str>, Arc<WindowAggregates>>>,
     this: Weak<Self>,
 }
 
@@ -110,6 +113,8 @@ impl Database {
             scheduler,
             checkpoint_due: AtomicBool::new(false),
             expiry_due: AtomicBool::new(false),
+            views: RwLock::default(),
+            aggregates: RwLock::default(),
             this: this.clone(),
         })
     }
@@ -162,6 +167,21 @@ impl Database {
     /// What a name in FROM means.
     pub fn table(&self, name: &str) -> Option<Table> {
         self.contents.table(name)
+    }
+
+    /// A view by name.
+    pub fn view(&self, name: &str) -> Option<Arc<View>> {
+        self.views.read().get(name).cloned()
+    }
+
+    /// Views by name.
+    pub fn views(&self) -> Vec<Arc<View>> {
+        self.views.read().values().cloned().collect()
+    }
+
+    /// Aggregates that TSMA and SMA index statements asked for, by name.
+    pub fn aggregates(&self) -> Vec<Arc<WindowAggregates>> {
+        self.aggregates.read().values().cloned().collect()
     }
 
     /// Supertables in order of creation.

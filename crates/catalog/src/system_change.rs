@@ -1,11 +1,13 @@
 //! What happens to databases and users, as the system log says it.
 
+use std::sync::Arc;
+
 use embudo_types::{Precision, Result};
 
 use crate::catalog::{Cluster, Description};
 use crate::record::{Reader, Writer, broken};
 use crate::user::PasswordCheck;
-use crate::{CacheModel, DatabaseOptions, User};
+use crate::{CacheModel, DatabaseOptions, Rights, User, View, WindowAggregates};
 
 /// First byte of every Meta entry.
 const VERSION: u8 = 1;
@@ -23,6 +25,16 @@ pub(crate) enum SystemChange {
     PutUser(User),
     /// DROP USER.
     DropUser(String),
+    /// Everything that a user is granted, after GRANT, REVOKE and DROP of what it was on.
+    PutRights(String, Rights),
+    /// CREATE VIEW, in a database by its number.
+    PutView(u32, View),
+    /// DROP VIEW.
+    DropView(u32, Arc<str>),
+    /// CREATE TSMA, CREATE SMA INDEX.
+    PutAggregates(u32, WindowAggregates),
+    /// DROP TSMA, DROP INDEX, DROP TABLE.
+    DropAggregates(u32, Arc<str>),
 }
 
 impl SystemChange {
@@ -62,6 +74,31 @@ impl SystemChange {
                 w.byte(5);
                 w.text(name);
             }
+            Self::PutRights(user, rights) => {
+                w.byte(20);
+                w.text(user);
+                rights.write(w);
+            }
+            Self::PutView(database, view) => {
+                w.byte(21);
+                w.unsigned(u64::from(*database));
+                view.write(w);
+            }
+            Self::DropView(database, name) => {
+                w.byte(22);
+                w.unsigned(u64::from(*database));
+                w.text(name);
+            }
+            Self::PutAggregates(database, aggregates) => {
+                w.byte(23);
+                w.unsigned(u64::from(*database));
+                aggregates.write(w);
+            }
+            Self::DropAggregates(database, name) => {
+                w.byte(24);
+                w.unsigned(u64::from(*database));
+                w.text(name);
+            }
         }
     }
 
@@ -83,6 +120,11 @@ impl SystemChange {
                 created: r.signed()?,
             }),
             5 => Self::DropUser(r.text()?.into()),
+            20 => Self::PutRights(r.text()?.into(), Rights::read(r)?),
+            21 => Self::PutView(r.narrow()?, View::read(r)?),
+            22 => Self::DropView(r.narrow()?, r.text()?.into()),
+            23 => Self::PutAggregates(r.narrow()?, WindowAggregates::read(r)?),
+            24 => Self::DropAggregates(r.narrow()?, r.text()?.into()),
             _ => return Err(broken()),
         })
     }
@@ -162,12 +204,28 @@ mod tests {
             hosts: vec!["10.0.0.0/8".into()],
             created: -5,
         };
+        let view = View { name: "v".into(), query: "SELECT 1".into(), database: Some("d".into()), effective_user: "涛".into(), created: 7 };
+        let aggregates = WindowAggregates {
+            name: "a".into(),
+            kind: crate::AggregateKind::SmaIndex,
+            table: "t".into(),
+            base: None,
+            interval: "5m".into(),
+            functions: "max(v)".into(),
+            statement: "CREATE SMA INDEX".into(),
+            created: 8,
+        };
         let changes = vec![
             SystemChange::Cluster(Cluster { id: 77, created: 5 }),
             SystemChange::PutDatabase(Description { id: 3, name: "d".into(), created: 9, options }),
             SystemChange::DropDatabase(3),
             SystemChange::PutUser(user),
             SystemChange::DropUser("x".into()),
+            SystemChange::PutRights("涛".into(), Rights::default()),
+            SystemChange::PutView(3, view),
+            SystemChange::DropView(3, "v".into()),
+            SystemChange::PutAggregates(3, aggregates),
+            SystemChange::DropAggregates(3, "a".into()),
         ];
         let bytes = encode(&changes);
         assert_eq!(decode(&bytes).unwrap(), changes);
