@@ -13,6 +13,8 @@ pub struct InfluxLine<'a> {
     pub series: &'a str,
     /// Columns in the order written; whether one comes twice is not looked at.
     pub fields: Vec<(Cow<'a, str>, FieldValue<'a>)>,
+    /// How many of the first columns are called as those of the line before.
+    pub same_keys: usize,
     /// When; `None`: now.
     pub time: Option<(i64, TimeUnit)>,
 }
@@ -69,24 +71,53 @@ pub fn parse_series<'a>(series: &'a str, point: &mut Point<'a>) -> Result<()> {
 fn parse_line<'a>(line: &'a str, unit: TimeUnit, parsed: &mut InfluxLine<'a>) -> Result<()> {
     let end = unescaped(line, b' ').unwrap_or(line.len());
     parsed.series = &line[..end];
-    parsed.fields.clear();
+    parsed.same_keys = 0;
     let mut rest = line[end..].trim_start_matches(' ');
     if rest.is_empty() {
+        parsed.fields.clear();
         return Err(Error::with(code::INVALID_DATA_FORMAT, "cols is empty"));
     }
+    let mut count = 0;
     loop {
-        let (key, after) = key(rest)?;
-        let end = value_end(after)?;
-        if end == 0 {
-            return Err(value::invalid(after));
+        let before = parsed.fields.get(count).map(|field| &field.0);
+        let (key, after) = if let Some(known) = before.and_then(|before| same_key(rest, before)) {
+            parsed.same_keys += usize::from(parsed.same_keys == count);
+            known
+        } else {
+            key(rest)?
+        };
+        let (value, end) = match value::leading_number(after.as_bytes()) {
+            Some(number) => number,
+            None => long_value(after)?,
+        };
+        match parsed.fields.get_mut(count) {
+            Some(field) => *field = (key, value),
+            None => parsed.fields.push((key, value)),
         }
-        parsed.fields.push((key, value::require(&after[..end])?));
+        count += 1;
         rest = &after[end..];
         let Some(next) = rest.strip_prefix(',') else { break };
         rest = next;
     }
+    parsed.fields.truncate(count);
     parsed.time = timestamp(rest.trim_matches(' '), unit)?;
     Ok(())
+}
+
+/// The key that a text begins with, if it is the one of the line before and has no escapes, and what stands behind its `=`.
+fn same_key<'a>(text: &'a str, before: &Cow<'a, str>) -> Option<(Cow<'a, str>, &'a str)> {
+    let Cow::Borrowed(before) = before else { return None };
+    let after = text.strip_prefix(before)?.strip_prefix('=')?;
+    Some((Cow::Borrowed(&text[..before.len()]), after))
+}
+
+/// A value of any kind, and where it ends.
+fn long_value(text: &str) -> Result<(FieldValue<'_>, usize)> {
+    let end = value_end(text)?;
+    if end == 0 {
+        return Err(value::invalid(text));
+    }
+    Ok((value::require(&text[..end])?, end))
 }
 
 /// The key that a text begins with, and what stands behind its `=`.
