@@ -33,4 +33,4 @@ pub use scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
 pub use scheduler::{Job, Scheduler};
 pub use snapshot::{LastRow, Snapshot};
 pub use source::{Source, SourceRef, Tombstone};
-pub use store::Store;
+pub use store::{LogCursor, LogRecord, Store};

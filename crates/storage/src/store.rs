@@ -3,6 +3,7 @@
 
 mod compact;
 mod flush;
+mod log_reader;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -24,10 +25,17 @@ use crate::source::Tombstone;
 use crate::version::Version;
 use crate::vfs::VfsLock;
 use crate::visible::{Applying, Visible};
-use crate::wal::{Log, Record};
+use crate::wal::{Log, Recent, Record};
+
+use log_reader::LogReaders;
+pub use log_reader::{LogCursor, LogRecord};
 
 /// Rows in memory above which closing writes them into files, so that the next open need not replay them.
 const FLUSH_ON_CLOSE_BYTES: u64 = 8 << 20;
+
+/// Bytes of recent records for readers of the log; without a log there are no others.
+const RECENT_BYTES: u64 = 16 << 20;
+const RECENT_BYTES_WITHOUT_LOG: u64 = 64 << 20;
 
 /// One database's rows: the log, the memory tables and the block files.
 pub struct Store {
@@ -46,6 +54,10 @@ pub struct Store {
     /// Sequences of catalogue entries that the catalogue does not hold durably yet, ascending.
     meta: Mutex<std::collections::VecDeque<Sequence>>,
     last_cache: Arc<LastCache>,
+    /// Recent records for who reads the log.
+    recent: Recent,
+    log_readers: LogReaders,
+    observer: OnceLock<Arc<dyn Fn() + Send + Sync>>,
     sync_scheduled: AtomicBool,
     flush_scheduled: AtomicBool,
     closed: AtomicBool,
@@ -101,9 +113,15 @@ impl Store {
             for entry in &entries {
                 apply(&version, entry, sequence, &|_| true)?;
             }
+            if self.recent.is_kept() {
+                self.recent.add(sequence, Arc::new(entries), self.options.clock.now());
+            }
         }
         drop(guards);
         self.visible.wait(sequence);
+        if let Some(observer) = self.observer.get() {
+            observer();
+        }
         self.make_durable(sequence)?;
         if self.version().memory_bytes() > self.options.memory_limit {
             self.schedule_flush(Duration::ZERO);
@@ -265,8 +283,9 @@ impl Store {
 
     /// Changes the log's settings.
     pub fn set_log_options(&self, options: LogOptions) {
-        if let Numbering::Log(log) = &self.numbering {
-            log.set_options(options);
+        match &self.numbering {
+            Numbering::Log(log) => log.set_options(options),
+            Numbering::Memory(_) => self.recent.keep(options.retention != Some(Duration::ZERO), options.retention),
         }
     }
 

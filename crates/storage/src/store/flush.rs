@@ -11,9 +11,10 @@ use crate::block_file::{BlockFile, BlockFileWriter};
 use crate::manifest::{Change, FileEntry, block_file_path};
 use crate::memtable::MemoryTable;
 use crate::resolve::{resolve, slice};
-use crate::rows::{ColumnBatch, SequenceRange, TimeRange};
+use crate::rows::{ColumnBatch, Sequence, SequenceRange, TimeRange};
 use crate::source::Tombstone;
 use crate::version::{ShardVersion, StoreFile, Version};
+use crate::wal::Log;
 
 impl Store {
     /// Flushes shards, the one with most bytes first, until no more than `bytes` are in memory.
@@ -150,7 +151,30 @@ impl Store {
                 }
             }
         }
-        log.trim(safe)
+        log.trim(safe)?;
+        self.mark_flushed(log, safe)
+    }
+
+    /// Writes down that nothing at or below `safe` is needed of the log, where that spares the next open a segment which retention keeps.
+    fn mark_flushed(&self, log: &Log, safe: Sequence) -> Result<()> {
+        let marked = {
+            let manifest = lock(&self.manifest);
+            let state = manifest.state();
+            state.flushed.iter().copied().chain([state.meta]).min().unwrap_or(0)
+        };
+        if !log.has_sealed(marked, safe) {
+            return Ok(());
+        }
+        // The manifest must not speak of records that a power loss may still take.
+        log.sync(safe)?;
+        let mut manifest = lock(&self.manifest);
+        let state = manifest.state();
+        let shards = state.flushed.iter().enumerate().filter(|(_, flushed)| **flushed < safe).map(|(shard, _)| Change::Flushed(shard as u16, safe));
+        let mut changes: Vec<Change> = shards.collect();
+        if state.meta < safe {
+            changes.push(Change::Meta(safe));
+        }
+        manifest.edit(&changes)
     }
 }
 

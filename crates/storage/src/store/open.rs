@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::time::Duration;
 
 use embudo_types::{Error, Result, code};
 
-use super::{Numbering, Store, apply};
+use super::log_reader::LogReaders;
+use super::{Numbering, RECENT_BYTES, RECENT_BYTES_WITHOUT_LOG, Store, apply};
 use crate::block_file::BlockFile;
 use crate::last_cache::LastCache;
 use crate::manifest::{Change, Manifest, ManifestState, block_file_path};
@@ -16,7 +18,7 @@ use crate::rows::{Entry, Sequence};
 use crate::version::{StoreFile, Version};
 use crate::vfs::{OpenMode, VfsLock};
 use crate::visible::Visible;
-use crate::wal::{Log, Replay, replay};
+use crate::wal::{Log, Recent, Replay, replay};
 
 /// Times that a reader beside a writer looks again when a file goes away under it.
 const READER_TRIES: usize = 5;
@@ -65,7 +67,8 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         Replay::default()
     } else {
         let mut take = |sequence, entries: Vec<Entry>| take_record(&version, &state, sequence, &entries, meta, &mut waiting);
-        replay(&*options.vfs, &log_directory, options.read_only, &mut take)?
+        let safe = state.flushed.iter().copied().chain([state.meta]).min().unwrap_or(0);
+        replay(&*options.vfs, &log_directory, options.read_only, safe, &mut take)?
     };
     recovery.damages.extend(replayed.damages.iter().cloned());
     recovery.records = replayed.records;
@@ -90,6 +93,9 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         compacting: Mutex::default(),
         meta: Mutex::new(waiting),
         last_cache: Arc::new(LastCache::new(options.last_cache_bytes)),
+        recent: recent_of(&options),
+        log_readers: LogReaders::default(),
+        observer: OnceLock::new(),
         sync_scheduled: AtomicBool::new(false),
         flush_scheduled: AtomicBool::new(false),
         closed: AtomicBool::new(false),
@@ -99,6 +105,16 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
     // Set once, here.
     let _ = store.this.set(Arc::downgrade(&store));
     Ok((store, recovery))
+}
+
+/// Where recent records are kept; without a log from now on.
+fn recent_of(options: &StoreOptions) -> Recent {
+    if options.log.level != LogLevel::None {
+        return Recent::new(RECENT_BYTES);
+    }
+    let recent = Recent::new(RECENT_BYTES_WITHOUT_LOG.min(options.memory_limit / 8));
+    recent.keep(options.log.retention != Some(Duration::ZERO), options.log.retention);
+    recent
 }
 
 /// Makes the directories and takes the lock.

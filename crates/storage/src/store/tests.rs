@@ -11,6 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
+use crate::clock::ManualClock;
 use crate::options::{LogOptions, Recovery};
 use crate::rows::{BatchColumn, ColumnBatch};
 use crate::scan::ScanRequest;
@@ -51,6 +52,7 @@ fn snapshots_do_not_change() {
     assert_eq!(store.figures().memory_rows, 5);
 }
 
+mod log_reader;
 mod model;
 
 /// A directory of the machine that goes with the value.

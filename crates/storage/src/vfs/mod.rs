@@ -45,6 +45,11 @@ pub trait Vfs: Send + Sync + Debug {
     fn remove_directory(&self, path: &Path) -> io::Result<()>;
     /// Makes names that were created, renamed or removed in a directory durable.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Bytes of the disk that a path lies on; `None` where that means nothing.
+    fn capacity(&self, path: &Path) -> io::Result<Option<u64>> {
+        let _ = path;
+        Ok(None)
+    }
     /// Takes the exclusive lock of a file (made if missing) and writes `holder` into it; `Err` carries what the present holder
     /// wrote, with kind [`WouldBlock`](io::ErrorKind::WouldBlock). The lock goes with the value, or with the process.
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn VfsLock>>;

@@ -68,6 +68,11 @@ impl Vfs for RealVfs {
         fs::exists(path)
     }
 
+    fn capacity(&self, path: &Path) -> io::Result<Option<u64>> {
+        let disk = rustix::fs::statvfs(path)?;
+        Ok(Some(disk.f_blocks.saturating_mul(disk.f_frsize)))
+    }
+
     fn create_directories(&self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
     }

@@ -3,7 +3,9 @@
 //! failed sync what was not durable is written again before anything else is. What records mean is the store's.
 
 mod reader;
+mod recent;
 mod record;
+mod segment_reader;
 #[cfg(test)]
 mod tests;
 
@@ -22,23 +24,29 @@ use crate::rows::Sequence;
 use crate::vfs::{OpenMode, Vfs, VfsFile};
 
 pub(crate) use reader::{Replay, replay};
+pub(crate) use recent::Recent;
 pub(crate) use record::Record;
+pub(crate) use segment_reader::{Found, SegmentReader};
 
 /// Bytes before a segment's first record.
 const SEGMENT_HEADER: usize = 32;
 const MAGIC: [u8; 8] = *b"EMBUDOWL";
 const VERSION: u16 = 1;
+/// What flushed segments may take of the disk for subscriptions: one part of so many, whatever the retention.
+const RETAINED_SHARE: u64 = 10;
 
 /// A segment that is not written any more.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// Its file.
     pub(crate) path: PathBuf,
+    /// First sequence in it.
+    pub(crate) first: Sequence,
     /// Last sequence in it, or in those before.
     pub(crate) last: Sequence,
     /// Length of the file.
     pub(crate) bytes: u64,
-    /// When its last record was written, nanoseconds since 1970.
+    /// When its last record was written, nanoseconds since 1970; 0 where that is not known.
     pub(crate) ended: i64,
 }
 
@@ -75,6 +83,7 @@ struct Current {
     path: PathBuf,
     file: Arc<dyn VfsFile>,
     length: u64,
+    first: Sequence,
     last: Sequence,
     ended: i64,
 }
@@ -87,7 +96,9 @@ impl std::fmt::Debug for Log {
 
 impl Log {
     /// A log that goes on after what was replayed; the first append makes a segment.
-    pub(crate) fn new(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, directory: PathBuf, options: LogOptions, last: Sequence, segments: Vec<Segment>) -> Self {
+    pub(crate) fn new(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, directory: PathBuf, options: LogOptions, last: Sequence, mut segments: Vec<Segment>) -> Self {
+        let now = clock.now();
+        segments.iter_mut().filter(|segment| segment.ended == 0).for_each(|segment| segment.ended = now);
         let next_number = segments.iter().filter_map(|segment| segment_number(&segment.path)).max().map_or(1, |number| number + 1);
         let state = State {
             options,
@@ -174,7 +185,7 @@ impl Log {
         state.next_number = number + 1;
         // Records that are appended to it from now on are not durable yet.
         state.unsynced = vec![file.clone()];
-        state.current = Some(Current { path, file, length, last: state.next - 1, ended: self.clock.now() });
+        state.current = Some(Current { path, file, length, first: durable + 1, last: state.next - 1, ended: self.clock.now() });
         state.new_names = false;
         state.doubtful = false;
         self.durable.store(state.next - 1, Ordering::Release);
@@ -195,7 +206,7 @@ impl Log {
         state.next_number = number + 1;
         state.new_names = true;
         state.unsynced.push(file.clone());
-        state.current = Some(Current { path, file, length: SEGMENT_HEADER as u64, last: state.next - 1, ended: now });
+        state.current = Some(Current { path, file, length: SEGMENT_HEADER as u64, first: state.next, last: state.next - 1, ended: now });
         Ok(())
     }
 
@@ -263,9 +274,11 @@ impl Log {
         }
         let now = self.clock.now();
         let mut kept: u64 = state.sealed.iter().map(|segment| segment.bytes).sum();
+        let share = self.vfs.capacity(&self.directory).ok().flatten().map(|bytes| bytes / RETAINED_SHARE);
+        let limit = state.options.retention_bytes.into_iter().chain(share).min();
         while let Some(segment) = state.sealed.front() {
             let old = state.options.retention.is_some_and(|retention| now.saturating_sub(segment.ended) as u128 >= retention.as_nanos());
-            let over = state.options.retention_bytes.is_some_and(|limit| kept > limit);
+            let over = limit.is_some_and(|limit| kept > limit);
             if segment.last > sequence || segment.last > self.durable() || !(old || over) {
                 break;
             }
@@ -277,6 +290,26 @@ impl Log {
             state.sealed.pop_front();
         }
         Ok(())
+    }
+
+    /// Whether a finished segment ends above `above` and at or below `end`.
+    pub(crate) fn has_sealed(&self, above: Sequence, end: Sequence) -> bool {
+        self.state().sealed.iter().any(|segment| segment.last > above && segment.last <= end)
+    }
+
+    /// First sequence that the log holds, if any.
+    pub(crate) fn first(&self) -> Option<Sequence> {
+        self.state().starts().map(|(first, _)| first).min()
+    }
+
+    /// First sequence at or above `sequence` that a segment begins with.
+    pub(crate) fn first_from(&self, sequence: Sequence) -> Option<Sequence> {
+        self.state().starts().map(|(first, _)| first).filter(|first| *first >= sequence).min()
+    }
+
+    /// The segment that holds a sequence if any does: the last that begins at or before it, since records written again stand in a later one.
+    pub(crate) fn segment_of(&self, sequence: Sequence) -> Option<PathBuf> {
+        self.state().starts().filter(|(first, _)| *first <= sequence).last().map(|(_, path)| path.clone())
     }
 
     /// Number of segments and their bytes.
@@ -314,10 +347,16 @@ impl Log {
 }
 
 impl State {
+    /// Every segment with records, with its first sequence.
+    fn starts(&self) -> impl Iterator<Item = (Sequence, &PathBuf)> {
+        let current = self.current.iter().filter(|current| current.last >= current.first).map(|current| (current.first, &current.path));
+        self.sealed.iter().map(|segment| (segment.first, &segment.path)).chain(current)
+    }
+
     /// Ends the current segment; the next record starts another.
     fn seal(&mut self) {
         if let Some(current) = self.current.take() {
-            self.sealed.push_back(Segment { path: current.path, last: current.last, bytes: current.length, ended: current.ended });
+            self.sealed.push_back(Segment { path: current.path, first: current.first, last: current.last, bytes: current.length, ended: current.ended });
         }
     }
 }

@@ -35,8 +35,15 @@ struct Hole {
     what: String,
 }
 
-/// Reads all segments of a directory in order and hands each record over once. A torn end is cut off, unless `read_only`.
-pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mut dyn FnMut(Sequence, Vec<Entry>) -> Result<()>) -> Result<Replay> {
+/// Reads the segments of a directory in order and hands each record over once; leading segments with nothing above `safe` are passed
+/// over, which is what retention keeps. A torn end is cut off, unless `read_only`.
+pub(crate) fn replay(
+    vfs: &dyn Vfs,
+    directory: &Path,
+    read_only: bool,
+    safe: Sequence,
+    take: &mut dyn FnMut(Sequence, Vec<Entry>) -> Result<()>,
+) -> Result<Replay> {
     let mut result = Replay::default();
     let failed = |path: &Path| {
         let what = format!("read log segment {}", path.display());
@@ -46,7 +53,11 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
     let mut paths: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).filter(|path| segment_number(path).is_some()).collect();
     paths.sort_unstable_by_key(|path| segment_number(path));
     let mut holes: Vec<Hole> = Vec::new();
-    for (place, path) in paths.iter().enumerate() {
+    result.segments = pass_over(vfs, &paths, safe);
+    result.last = result.segments.last().map_or(0, |segment| segment.last);
+    let passed = result.segments.len();
+    for (place, path) in paths.iter().enumerate().skip(passed) {
+        let before = result.last;
         let bytes = vfs::read(vfs, path).map_err(failed(path))?;
         let mut at = SEGMENT_HEADER;
         if let Err(what) = check_file_header(&bytes, MAGIC, VERSION) {
@@ -108,14 +119,39 @@ pub(crate) fn replay(vfs: &dyn Vfs, directory: &Path, read_only: bool, take: &mu
             result.last = header.sequence;
             result.durable = result.durable.max(header.durable);
         }
-        let ended = bytes.get(16..24).and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_le_bytes);
-        result.segments.push(Segment { path: path.clone(), last: result.last, bytes: bytes.len() as u64, ended });
+        let first = bytes.get(SEGMENT_HEADER..).and_then(Header::read).map_or(before + 1, |header| header.sequence);
+        let ended = paths.get(place + 1).and_then(|next| start_of(vfs, next)).map_or(0, |(started, _)| started);
+        result.segments.push(Segment { path: path.clone(), first, last: result.last, bytes: bytes.len() as u64, ended });
     }
     if let Some(first) = holes.first() {
         let (place, offset) = (first.segment, first.offset as usize);
         cut(vfs, &paths, holes, place, offset, read_only, &mut result)?;
     }
     Ok(result)
+}
+
+/// Leading segments whose records are all at or below `safe`: those behind which another begins no later than `safe + 1`.
+fn pass_over(vfs: &dyn Vfs, paths: &[PathBuf], safe: Sequence) -> Vec<Segment> {
+    let mut passed = Vec::new();
+    let mut start = paths.first().and_then(|path| start_of(vfs, path));
+    for pair in paths.windows(2) {
+        let next = start_of(vfs, &pair[1]);
+        let (Some((_, first)), Some((ended, follower))) = (start, next) else { break };
+        let length = vfs.open(&pair[0], OpenMode::Read).and_then(|file| file.length());
+        let (Ok(bytes), true) = (length, follower <= safe + 1) else { break };
+        passed.push(Segment { path: pair[0].clone(), first, last: follower - 1, bytes, ended });
+        start = next;
+    }
+    passed
+}
+
+/// When a segment was begun and its first sequence; `None` where it has no whole start.
+fn start_of(vfs: &dyn Vfs, path: &Path) -> Option<(i64, Sequence)> {
+    let mut bytes = [0; SEGMENT_HEADER + HEADER];
+    vfs.open(path, OpenMode::Read).ok()?.read_exact_at(&mut bytes, 0).ok()?;
+    check_file_header(&bytes, MAGIC, VERSION).ok()?;
+    let started = i64::from_le_bytes(bytes[16..24].try_into().ok()?);
+    Some((started, Header::read(&bytes[SEGMENT_HEADER..])?.sequence))
 }
 
 /// Ends the log at its first hole (or at `offset` of a segment): nothing behind it was ever promised.
@@ -139,7 +175,8 @@ fn cut(vfs: &dyn Vfs, paths: &[PathBuf], holes: Vec<Hole>, place: usize, offset:
         }
         if start > SEGMENT_HEADER as u64 {
             file.set_length(start).and_then(|()| file.sync()).map_err(failed)?;
-            result.segments.push(Segment { path: path.clone(), last: result.last, bytes: start, ended: 0 });
+            let first = start_of(vfs, path).map_or(result.last, |(_, first)| first);
+            result.segments.push(Segment { path: path.clone(), first, last: result.last, bytes: start, ended: 0 });
         } else {
             vfs.remove(path).map_err(failed)?;
         }

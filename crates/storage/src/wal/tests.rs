@@ -19,7 +19,7 @@ fn append(log: &Log, text: &str) -> Sequence {
 
 fn read(vfs: &Arc<dyn Vfs>) -> (Vec<(Sequence, String)>, Replay) {
     let mut seen = Vec::new();
-    let result = replay(&**vfs, Path::new("/log"), false, &mut |sequence, entries| {
+    let result = replay(&**vfs, Path::new("/log"), false, 0, &mut |sequence, entries| {
         for entry in entries {
             if let Entry::Meta(meta) = entry {
                 seen.push((sequence, String::from_utf8(meta).unwrap()));

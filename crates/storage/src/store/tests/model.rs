@@ -18,14 +18,14 @@ type Model = BTreeMap<Uid, Rows>;
 /// What a scan gives: absent and NULL look the same.
 type Contents = BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i64>; 2]>>;
 
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -150,7 +150,7 @@ fn expected(model: &Model) -> Contents {
     model.iter().filter(|(_, rows)| !rows.is_empty()).map(|(uid, rows)| (*uid, flat(rows))).collect()
 }
 
-fn options(vfs: &SimulatedVfs, seed: u64) -> StoreOptions {
+pub(super) fn options(vfs: &SimulatedVfs, seed: u64) -> StoreOptions {
     let clock = Arc::new(ManualClock::new(0));
     StoreOptions {
         vfs: Arc::new(vfs.clone()) as Arc<dyn Vfs>,
