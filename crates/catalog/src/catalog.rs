@@ -14,7 +14,7 @@ use crate::checkpoint::{Checkpoint, Loaded};
 use crate::database::{Contents, DatabaseParts};
 use crate::system_change::{SystemChange, decode, encode};
 use crate::user::{PasswordCheck, ROOT, Verified};
-use crate::{Database, DatabaseOptions, Rights, User, View, WindowAggregates};
+use crate::{Database, DatabaseOptions, Rights, Stream, StreamProgress, User, View, WindowAggregates};
 
 /// Bytes of the longest user name.
 const LONGEST_USER_NAME: usize = 23;
@@ -63,6 +63,8 @@ struct State {
     views: BTreeMap<(u32, Arc<str>), Arc<View>>,
     /// By the number of their database.
     aggregates: BTreeMap<(u32, Arc<str>), Arc<WindowAggregates>>,
+    streams: BTreeMap<Arc<str>, Arc<Stream>>,
+    stream_progress: BTreeMap<Arc<str>, StreamProgress>,
 }
 
 /// Who this engine is.
@@ -269,6 +271,8 @@ impl Catalog {
         let database = self.database(name)?;
         let mut changes = vec![SystemChange::DropDatabase(database.id)];
         changes.append(&mut self.rights_without(|rights| rights.forget_database(name)));
+        let goes = |stream: &Arc<Stream>| *stream.source_database == *name || *stream.target_database == *name;
+        changes.extend(self.streams().into_iter().filter(goes).map(|stream| SystemChange::DropStream(stream.name.clone())));
         self.log(changes)?;
         self.databases.write().remove(name);
         // Writers that hold the database find its store closed.
@@ -291,7 +295,7 @@ impl Catalog {
     }
 
     /// CREATE USER: 0x0350 where there is one of that name.
-    pub fn create_user(&self, name: &str, password: &str, sysinfo: i64, hosts: Vec<String>) -> Result<()> {
+    pub fn create_user(&self, name: &str, password: &str, enabled: i64, sysinfo: i64, hosts: Vec<String>) -> Result<()> {
         let _one_at_a_time = self.changing.lock();
         if self.state.read().users.contains_key(name) {
             return Err(Error::new(code::USER_ALREADY_EXISTS));
@@ -299,7 +303,7 @@ impl Catalog {
         let hosts = std::iter::once("127.0.0.1".to_owned()).chain(hosts).collect();
         let created = self.now_milliseconds();
         let password = PasswordCheck::new(password)?;
-        let user = User { name: name.into(), password, superuser: false, enabled: 1, sysinfo, hosts, created };
+        let user = User { name: name.into(), password, superuser: false, enabled, sysinfo, hosts, created };
         self.log(vec![SystemChange::PutUser(user)])
     }
 
@@ -407,6 +411,59 @@ impl Catalog {
         Ok(())
     }
 
+    /// A stream by name: 0x03F1 where there is none.
+    pub fn stream(&self, name: &str) -> Result<Arc<Stream>> {
+        self.state.read().streams.get(name).cloned().ok_or_else(|| Error::new(code::STREAM_NOT_EXIST))
+    }
+
+    /// All streams by name.
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        self.state.read().streams.values().cloned().collect()
+    }
+
+    /// CREATE STREAM, with where it begins: 0x03F0 where there is one of that name, 0x03F7 where another writes to the same supertable.
+    pub fn create_stream(&self, stream: Stream, progress: StreamProgress) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        for other in self.streams() {
+            if other.name == stream.name {
+                return Err(Error::new(code::STREAM_ALREADY_EXISTS));
+            }
+            if other.target_database == stream.target_database && other.target == stream.target {
+                return Err(Error::new(code::CANNOT_WRITE_THE_SAME_STABLE_AS));
+            }
+        }
+        let name = stream.name.clone();
+        self.log(vec![SystemChange::PutStream(stream), SystemChange::PutStreamProgress(name, progress)])
+    }
+
+    /// PAUSE STREAM and RESUME STREAM: 0x03F1 where there is none of that name.
+    pub fn pause_stream(&self, name: &str, paused: bool) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let stream = self.stream(name)?;
+        self.log(vec![SystemChange::PutStream(Stream { paused, ..(*stream).clone() })])
+    }
+
+    /// DROP STREAM: 0x03F1 where there is none of that name.
+    pub fn drop_stream(&self, name: &str) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        let stream = self.stream(name)?;
+        self.log(vec![SystemChange::DropStream(stream.name.clone())])
+    }
+
+    /// How far a stream has come.
+    pub fn stream_progress(&self, name: &str) -> StreamProgress {
+        self.state.read().stream_progress.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Keeps how far a stream has come; nothing where it was dropped in between.
+    pub fn save_stream_progress(&self, name: &Arc<str>, progress: StreamProgress) -> Result<()> {
+        let _one_at_a_time = self.changing.lock();
+        if self.stream(name).is_err() {
+            return Ok(());
+        }
+        self.log(vec![SystemChange::PutStreamProgress(name.clone(), progress)])
+    }
+
     /// CREATE TSMA, CREATE SMA INDEX: 0x0480 where there are aggregates of that name.
     pub fn create_aggregates(&self, database: &Database, aggregates: WindowAggregates) -> Result<()> {
         let _one_at_a_time = self.changing.lock();
@@ -472,6 +529,12 @@ impl State {
                 self.aggregates.insert((database, aggregates.name.clone()), Arc::new(aggregates));
             }
             SystemChange::DropAggregates(database, name) => drop(self.aggregates.remove(&(database, name))),
+            SystemChange::PutStream(stream) => drop(self.streams.insert(stream.name.clone(), Arc::new(stream))),
+            SystemChange::DropStream(name) => {
+                self.streams.remove(&name);
+                self.stream_progress.remove(&name);
+            }
+            SystemChange::PutStreamProgress(name, progress) => drop(self.stream_progress.insert(name, progress)),
         }
     }
 }

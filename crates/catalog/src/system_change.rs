@@ -7,7 +7,7 @@ use embudo_types::{Precision, Result};
 use crate::catalog::{Cluster, Description};
 use crate::record::{Reader, Writer, broken};
 use crate::user::PasswordCheck;
-use crate::{CacheModel, DatabaseOptions, Rights, User, View, WindowAggregates};
+use crate::{CacheModel, DatabaseOptions, Rights, Stream, StreamProgress, User, View, WindowAggregates};
 
 /// First byte of every Meta entry.
 const VERSION: u8 = 1;
@@ -35,6 +35,12 @@ pub(crate) enum SystemChange {
     PutAggregates(u32, WindowAggregates),
     /// DROP TSMA, DROP INDEX, DROP TABLE.
     DropAggregates(u32, Arc<str>),
+    /// CREATE STREAM, PAUSE STREAM, RESUME STREAM.
+    PutStream(Stream),
+    /// DROP STREAM.
+    DropStream(Arc<str>),
+    /// How far a stream has come.
+    PutStreamProgress(Arc<str>, StreamProgress),
 }
 
 impl SystemChange {
@@ -99,6 +105,19 @@ impl SystemChange {
                 w.unsigned(u64::from(*database));
                 w.text(name);
             }
+            Self::PutStream(stream) => {
+                w.byte(40);
+                stream.write(w);
+            }
+            Self::DropStream(name) => {
+                w.byte(41);
+                w.text(name);
+            }
+            Self::PutStreamProgress(name, progress) => {
+                w.byte(42);
+                w.text(name);
+                progress.write(w);
+            }
         }
     }
 
@@ -125,6 +144,9 @@ impl SystemChange {
             22 => Self::DropView(r.narrow()?, r.text()?.into()),
             23 => Self::PutAggregates(r.narrow()?, WindowAggregates::read(r)?),
             24 => Self::DropAggregates(r.narrow()?, r.text()?.into()),
+            40 => Self::PutStream(Stream::read(r)?),
+            41 => Self::DropStream(r.text()?.into()),
+            42 => Self::PutStreamProgress(r.text()?.into(), StreamProgress::read(r)?),
             _ => return Err(broken()),
         })
     }
@@ -215,6 +237,26 @@ mod tests {
             statement: "CREATE SMA INDEX".into(),
             created: 8,
         };
+        let stream = Stream {
+            name: "s".into(),
+            id: 9,
+            statement: "CREATE STREAM".into(),
+            database: None,
+            zone: "UTC".into(),
+            user: "root".into(),
+            source_database: "d".into(),
+            target_database: "e".into(),
+            target: "t".into(),
+            paused: true,
+            created: 10,
+        };
+        let group = crate::GroupProgress {
+            table: 4,
+            pending: vec![crate::PendingWindows { first: -1, last: 2, since: 3 }],
+            written: vec![crate::WrittenWindow { start: -5, end: 6, output: 7 }],
+            last: Some(-8),
+        };
+        let progress = StreamProgress { next: 11, seen: Some((-3, 4)), groups: vec![group] };
         let changes = vec![
             SystemChange::Cluster(Cluster { id: 77, created: 5 }),
             SystemChange::PutDatabase(Description { id: 3, name: "d".into(), created: 9, options }),
@@ -226,6 +268,9 @@ mod tests {
             SystemChange::DropView(3, "v".into()),
             SystemChange::PutAggregates(3, aggregates),
             SystemChange::DropAggregates(3, "a".into()),
+            SystemChange::PutStream(stream),
+            SystemChange::PutStreamProgress("s".into(), progress),
+            SystemChange::DropStream("s".into()),
         ];
         let bytes = encode(&changes);
         assert_eq!(decode(&bytes).unwrap(), changes);
