@@ -44,7 +44,8 @@ pub fn columns(given: &Bound<'_, PyList>) -> Outcome<(Columns, usize)> {
     Ok((columns, rows.unwrap_or(1)))
 }
 
-fn memory(code: &str, values: &Bound<'_, PyAny>, nulls: Option<&Bound<'_, PyAny>>) -> Outcome<ArrayRef> {
+/// An array of a NumPy type code from memory in `values`.
+pub fn memory(code: &str, values: &Bound<'_, PyAny>, nulls: Option<&Bound<'_, PyAny>>) -> Outcome<ArrayRef> {
     let mask = nulls.map(|nulls| PyBuffer::<u8>::get(nulls)?.to_vec(nulls.py())).transpose()?;
     let nulls = mask.map(|mask| NullBuffer::new(mask.into_iter().map(|is_null| is_null == 0).collect()));
     Ok(match code {

@@ -13,6 +13,7 @@ mod program;
 mod result;
 mod rows;
 mod session;
+mod statement;
 mod wait;
 mod zone;
 
@@ -26,6 +27,7 @@ mod _embudo {
         result::{StatementResult, Table},
         rows::RowStyle,
         session::{Session, connect, masked},
+        statement::{Column, Statement},
     };
 
     #[cfg(feature = "embedded")]

@@ -30,6 +30,10 @@ enum Instants {
     Naive,
     /// RFC 3339 text.
     Text,
+    /// Text as `taosws` shows it, `2024-01-01 08:00:00.5 +08:00`, the fraction in three, six or nine digits where there is one.
+    Shown,
+    /// The same with the zone's abbreviation in place of the offset.
+    Named,
 }
 
 /// What the types with several faces in Python become.
@@ -78,7 +82,9 @@ impl RowStyle {
             "offset" => Instants::Offset,
             "naive" => Instants::Naive,
             "text" => Instants::Text,
-            other => return Err(PyValueError::new_err(format!("instants are aware, offset, naive or text, not {other}"))),
+            "shown" => Instants::Shown,
+            "named" => Instants::Named,
+            other => return Err(PyValueError::new_err(format!("instants are aware, offset, naive, text, shown or named, not {other}"))),
         };
         let zone = match zone {
             Some("local") => Some(Zone::system()),
@@ -227,6 +233,7 @@ enum Cells<'a> {
         ticks: &'a [i64],
         precision: Precision,
         zone: Zone,
+        form: Instants,
     },
     /// Text where it is UTF-8, else bytes.
     Varchar(&'a BinaryArray, Last),
@@ -239,6 +246,27 @@ enum Cells<'a> {
         scale: u8,
         text: bool,
     },
+}
+
+/// Writes an instant as [`Instants::Shown`], or as [`Instants::Named`] where `named`.
+fn shown(ticks: i64, precision: Precision, zone: &Zone, named: bool, out: &mut String) {
+    let mut text = String::new();
+    format_rfc3339(ticks, precision, zone, &mut text);
+    // Date, `T`, time, `.`, all digits of the precision, the offset.
+    let (date, rest) = text.split_once('T').unwrap_or((&text, ""));
+    let (time, rest) = rest.split_once('.').unwrap_or((rest, ""));
+    let (digits, offset) = rest.split_at(precision.digits().min(rest.len()));
+    out.extend([date, " ", time]);
+    let significant = digits.trim_end_matches('0').len().next_multiple_of(3).min(digits.len());
+    if significant > 0 {
+        out.extend([".", &digits[..significant]]);
+    }
+    out.push(' ');
+    if named {
+        out.push_str(&zone.abbreviation_at(ticks, precision));
+    } else {
+        out.push_str(if offset == "Z" { "+00:00" } else { offset });
+    }
 }
 
 /// The cell made last: neighbours are often equal, as tags of one table are.
@@ -288,13 +316,13 @@ impl<'a> Column<'a> {
                 let ticks = ticks(array)?;
                 let shown = style.zone.as_ref().unwrap_or(shown);
                 match style.instants {
-                    Instants::Text => Cells::InstantText { ticks, precision, zone: shown.zone.clone() },
+                    form @ (Instants::Text | Instants::Shown | Instants::Named) => Cells::InstantText { ticks, precision, zone: shown.zone.clone(), form },
                     _ if precision == Precision::Nano && style.nanosecond_ticks => Cells::Ticks(ticks),
                     instants => {
                         let label = match instants {
                             Instants::Aware => Label::Zone(shown.tzinfo(py)?.unbind()),
                             Instants::Offset => Label::Offset(None),
-                            Instants::Naive | Instants::Text => Label::Naive,
+                            Instants::Naive | Instants::Text | Instants::Shown | Instants::Named => Label::Naive,
                         };
                         Cells::Instant { ticks, precision, maker: DatetimeMaker::new(py, shown.zone.clone(), label)?, lenient: style.lenient }
                     }
@@ -362,11 +390,15 @@ impl<'a> Column<'a> {
                 Err(_) if *lenient => none(),
                 Err(failure) => return Err(failure),
             }),
-            Cells::InstantText { ticks, precision, zone } => {
+            Cells::InstantText { ticks, precision, zone, form } => {
                 let mut text = String::new();
                 cells!(|row| {
                     text.clear();
-                    format_rfc3339(ticks[row], *precision, zone, &mut text);
+                    match form {
+                        Instants::Shown => shown(ticks[row], *precision, zone, false, &mut text),
+                        Instants::Named => shown(ticks[row], *precision, zone, true, &mut text),
+                        _ => format_rfc3339(ticks[row], *precision, zone, &mut text),
+                    }
                     checked(py, string(text.as_bytes()))?
                 });
             }

@@ -138,6 +138,11 @@ impl Session {
         wait::outside(py, || driver.interrupt(), move || bulk::run(work.as_ref(), &sql, &values, timeout))
     }
 
+    /// Prepares a statement for many bindings.
+    fn prepare(&self, py: Python<'_>, sql: String) -> Outcome<crate::statement::Statement> {
+        crate::statement::Statement::prepare(py, self.driver()?, sql, &self.shown)
+    }
+
     /// Writes points of a line protocol; `protocol` and `unit` are the C interface's numbers. Gives the rows written.
     #[pyo3(signature = (text, protocol, unit, ttl=0, table_name_key=None, request_id=None))]
     #[expect(clippy::too_many_arguments, reason = "arguments of a Python method")]
