@@ -4,6 +4,7 @@
 //! version in front, which only `write_raw` of this server reads again: clients pass such bytes on without looking at them.
 
 pub mod body;
+pub mod configuration;
 pub mod frame;
 pub mod meta_json;
 pub mod meta_raw;
