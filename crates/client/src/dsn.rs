@@ -132,6 +132,7 @@ const OPTIONS: &[OptionKey] = &[
     key("tls_mode", &[], false, true),
     key("tls_ca", &[], false, true),
     key("tls_version", &[], false, true),
+    key("tls_insecure", &["skipVerify", "skip_verify", "disableSSLCertValidation"], false, true),
     key("library_path", &["libraryPath"], false, true),
     key("config_dir", &["configDir", "config"], false, true),
 ];

@@ -24,6 +24,7 @@ pub mod literal;
 mod statement;
 mod text_statement;
 mod rest;
+mod tls;
 mod websocket;
 
 pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, Request, TimeUnit, connect};

@@ -1,6 +1,6 @@
-//! Sockets: accepting, the limit on open connections, time-outs, and the graceful stop.
+//! Sockets: accepting, encryption, the limit on open connections, time-outs, and the graceful stop.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::{
@@ -14,6 +14,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
@@ -22,18 +23,21 @@ use tokio::{
 use crate::{
     metrics::ConnectionGuard,
     router::{self, State},
+    tls::Tls,
 };
 
 /// The place that a connection takes among those that may be open, and how it hears of the stop. A WebSocket keeps it after its upgrade.
 pub struct Place {
     /// Whether the server stops.
     pub stopped: watch::Receiver<bool>,
+    /// The other end of the socket.
+    pub peer: SocketAddr,
     _counted: ConnectionGuard,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Serves until `stopped` says so, then lets open requests finish.
-pub async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, state: Arc<State>, tls: Option<Arc<Tls>>, mut stopped: watch::Receiver<bool>) {
     let limit = u32::try_from(state.options.connections).unwrap_or(u32::MAX).clamp(1, 1 << 20);
     let places = Arc::new(Semaphore::new(limit as usize));
     let mut protocol = http1::Builder::new();
@@ -49,9 +53,15 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch:
             next = next => next,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
-        let (Ok(permit), stream) = next else { break };
-        let place = Place { stopped: stopped.clone(), _counted: state.metrics.connection(), _permit: permit };
-        tokio::spawn(converse(protocol.clone(), stream, service.clone(), place));
+        let (Ok(permit), (stream, peer)) = next else { break };
+        let place = Place { stopped: stopped.clone(), peer, _counted: state.metrics.connection(), _permit: permit };
+        // Answers are written whole; waiting to fill a packet only adds delay.
+        let _ = stream.set_nodelay(true);
+        let (protocol, service) = (protocol.clone(), service.clone());
+        match &tls {
+            None => drop(tokio::spawn(converse(protocol, stream, service, place))),
+            Some(tls) => drop(tokio::spawn(greet(Arc::clone(tls), state.options.handshake_timeout, protocol, stream, service, place))),
+        }
     }
     drop(listener);
     // All places are free when the last conversation has ended.
@@ -61,10 +71,10 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch:
 }
 
 /// The next connection. Running out of descriptors is no reason to stop: some are freed soon.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(Duration::from_millis(100)).await;
@@ -73,10 +83,25 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
+/// Agrees on encryption, within a time, and serves the connection from then on.
+async fn greet(tls: Arc<Tls>, patience: Duration, protocol: http1::Builder, stream: TcpStream, service: TowerToHyperService<Router>, place: Place) {
+    let mut stopped = place.stopped.clone();
+    let greeted = tokio::select! {
+        greeted = timeout(patience, tls.accept(stream)) => greeted,
+        _ = stopped.wait_for(|stop| *stop) => return,
+    };
+    match greeted {
+        Ok(Ok(stream)) => converse(protocol, stream, service, place).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no agreement on encryption"),
+        Err(_) => tracing::debug!("a client took too long to agree on encryption"),
+    }
+}
+
 /// One connection's requests, until it closes or the server stops; a request under way is finished then.
-async fn converse(protocol: http1::Builder, stream: TcpStream, service: TowerToHyperService<Router>, place: Place) {
-    // Answers are written whole; waiting to fill a packet only adds delay.
-    let _ = stream.set_nodelay(true);
+async fn converse<S>(protocol: http1::Builder, stream: S, service: TowerToHyperService<Router>, place: Place)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut stopped = place.stopped.clone();
     let place = Arc::new(place);
     let service = service_fn(move |mut request: Request<Incoming>| {

@@ -11,12 +11,15 @@ mod authentication;
 mod compression;
 mod connections;
 mod ingest;
+mod log_text;
 mod metrics;
 mod options;
 mod refusal;
 mod rest;
 mod router;
 mod signals;
+mod slow_down;
+mod tls;
 mod turns;
 mod version;
 mod websocket;
@@ -27,7 +30,7 @@ use embudo_engine::Engine;
 use embudo_types::{Error, Result};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
-pub use options::{DEFAULT_PORT, ServerOptions, TelnetOptions};
+pub use options::{DEFAULT_PORT, ServerOptions, TelnetOptions, TlsOptions};
 pub use version::AdvertisedVersion;
 
 /// Starts servers.
@@ -52,6 +55,10 @@ impl Server {
             runtime.block_on(TcpListener::bind(addresses.as_slice())).map_err(|source| Error::io(format!("listening on {}", options.listen), source))?;
         let address = listener.local_addr().map_err(|source| Error::io("reading the listening address", source))?;
         let (stop, stopped) = watch::channel(false);
+        let tls = options.tls.clone().map(|files| tls::Tls::load(files).map(Arc::new)).transpose()?;
+        if let Some(tls) = &tls {
+            runtime.spawn(tls::watch_files(Arc::clone(tls), stopped.clone()));
+        }
         let telnet = options.opentsdb_telnet.clone();
         let state = router::State::new(engine, options);
         let mut telnet_address = None;
@@ -60,9 +67,9 @@ impl Server {
             telnet_address = listener.local_addr().ok();
             runtime.spawn(ingest::telnet_listener::serve(listener, telnet, Arc::clone(&state), stopped.clone()));
         }
-        let serving = runtime.spawn(connections::serve(listener, state, stopped));
-        tracing::info!(%address, "listening");
-        Ok(ServerHandle { address, telnet_address, stop, running: Some((runtime, serving)) })
+        let serving = runtime.spawn(connections::serve(listener, state, tls.clone(), stopped));
+        tracing::info!(%address, encrypted = tls.is_some(), "listening");
+        Ok(ServerHandle { address, telnet_address, tls, stop, running: Some((runtime, serving)) })
     }
 }
 
@@ -70,6 +77,7 @@ impl Server {
 pub struct ServerHandle {
     address: SocketAddr,
     telnet_address: Option<SocketAddr>,
+    tls: Option<Arc<tls::Tls>>,
     stop: watch::Sender<bool>,
     running: Option<(Runtime, JoinHandle<()>)>,
 }
@@ -85,6 +93,16 @@ impl ServerHandle {
         self.telnet_address
     }
 
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads certificate and key again, for connections to come. Changed files are noticed without it, within seconds.
+    pub fn reload(&self) -> Result<()> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
     /// Takes no more connections, finishes the requests that are under way and returns. Must not be called from an async task.
     pub fn shutdown(&mut self) {
         let Some((runtime, serving)) = self.running.take() else { return };
@@ -97,10 +115,15 @@ impl ServerHandle {
     }
 
     /// Serves until the process is told to stop (SIGTERM, SIGINT or Ctrl-C), then shuts down gracefully. A second signal ends the
-    /// waiting for open requests.
+    /// waiting for open requests. SIGHUP reads the certificate again.
     pub fn run_until_signal(&mut self) -> Result<()> {
         let Some((runtime, _)) = &self.running else { return Ok(()) };
-        runtime.block_on(signals::first())?;
+        let reload = || {
+            if let Err(error) = self.reload() {
+                tracing::warn!(%error, "the certificate cannot be read again; the old one stays");
+            }
+        };
+        runtime.block_on(signals::first_that_stops(reload))?;
         tracing::info!("stopping: finishing requests");
         runtime.spawn(signals::exit_on_the_next());
         self.shutdown();

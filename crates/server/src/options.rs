@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -25,9 +26,11 @@ pub struct ServerOptions {
     pub connections: usize,
     /// Bytes of a request's body or of a WebSocket message, inflated.
     pub body_bytes: usize,
+    /// Bytes that the bodies of all requests may hold together; further ones wait.
+    pub bodies_bytes: usize,
     /// How long a connection may take to send a request's head, idle time between requests included.
     pub header_timeout: Duration,
-    /// How long a request's body may pause.
+    /// How long a request's body may pause; in all it may take ten times as long.
     pub body_timeout: Duration,
     /// How long a statement may wait for its turn.
     pub queue_timeout: Duration,
@@ -37,8 +40,21 @@ pub struct ServerOptions {
     pub stop_timeout: Duration,
     /// The version that WebSocket clients are told, and whose actions they find.
     pub advertised_version: AdvertisedVersion,
+    /// Encryption of HTTP and WebSocket; without it connections are plain.
+    pub tls: Option<TlsOptions>,
+    /// How long a client may take to agree on encryption.
+    pub handshake_timeout: Duration,
     /// A port for OpenTSDB's telnet protocol.
     pub opentsdb_telnet: Option<TelnetOptions>,
+}
+
+/// Files of encryption, in PEM form; read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// The certificate and those that vouch for it.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
 }
 
 /// A port for OpenTSDB's telnet protocol, which knows no login.
@@ -67,12 +83,15 @@ impl Default for ServerOptions {
             blocking_threads: 256,
             connections: 1_024,
             body_bytes: 16 << 20,
+            bodies_bytes: 256 << 20,
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             queue_timeout: Duration::from_secs(60),
             result_timeout: Duration::from_secs(300),
             stop_timeout: Duration::from_secs(30),
             advertised_version: AdvertisedVersion::default(),
+            tls: None,
+            handshake_timeout: Duration::from_secs(10),
             opentsdb_telnet: None,
         }
     }

@@ -19,7 +19,9 @@ use crate::{
     ingest,
     metrics::{self, Metrics},
     options::ServerOptions,
-    refusal, rest,
+    refusal,
+    rest::{self, body::Budget},
+    slow_down::SlowDown,
     turns::Turns,
     websocket,
 };
@@ -32,6 +34,10 @@ pub struct State {
     pub options: ServerOptions,
     /// Who runs when.
     pub turns: Turns,
+    /// What request bodies may hold.
+    pub bodies: Budget,
+    /// Logins that failed lately.
+    pub slow_down: SlowDown,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -40,7 +46,8 @@ impl State {
     /// The state of a new server.
     pub fn new(engine: Arc<Engine>, options: ServerOptions) -> Arc<Self> {
         let turns = Turns::new(options.queue_timeout);
-        Arc::new(Self { engine, options, turns, metrics: Metrics::new() })
+        let bodies = Budget::new(&options);
+        Arc::new(Self { engine, options, turns, bodies, slow_down: SlowDown::default(), metrics: Metrics::new() })
     }
 }
 
@@ -54,6 +61,7 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/rest/ws", get(websocket::query))
         .route("/rest/stmt", get(websocket::statement))
         .route("/rest/schemaless", get(websocket::schemaless_lines))
+        .route("/rest/tmq", get(websocket::subscription))
         .route("/influxdb/v1/write", post(ingest::influx::write))
         .route("/opentsdb/v1/put/json/{database}", post(ingest::opentsdb::put_json))
         .route("/opentsdb/v1/put/telnet/{database}", post(ingest::opentsdb::put_telnet))

@@ -18,7 +18,7 @@ use embudo_types::{Error, Outcome, Result, ResultSet, Zone, code};
 
 pub(crate) use answer::named_type;
 
-use crate::{ConnectOptions, Driver, Dsn, Host, LineOptions, LinesWritten, Request, Transport, literal};
+use crate::{ConnectOptions, Driver, Dsn, Host, LineOptions, LinesWritten, Request, Transport, literal, tls::Tls};
 
 /// The HTTP status of an answer that carried no result of a statement; the source of its [`Error`].
 #[derive(Clone, Debug)]
@@ -52,7 +52,14 @@ pub struct RestDriver {
 impl RestDriver {
     /// Prepares a session; nothing is sent before the first statement.
     pub fn new(dsn: &Dsn, options: &ConnectOptions) -> Result<Self> {
-        let config = ureq::Agent::config_builder()
+        if dsn.option("totp_code").is_some() {
+            return Err(Error::with(code::INVALID_CONFIG_OPTION, "REST knows no totp_code; connect over WebSocket"));
+        }
+        let mut config = ureq::Agent::config_builder();
+        if dsn.tls {
+            config = config.tls_config(Tls::of(dsn)?.ureq()?);
+        }
+        let config = config
             .http_status_as_error(false)
             .timeout_connect(Some(dsn.duration("connect_timeout")?.unwrap_or(Duration::from_secs(10))))
             .timeout_global(dsn.duration("timeout")?)

@@ -3,14 +3,14 @@
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream, ToSocketAddrs},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use embudo_types::{Error, Result, code};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, pki_types::ServerName};
+use rustls::{ClientConnection, pki_types::ServerName};
 
-use crate::{Dsn, Host, rest::nothing_answers};
+use crate::{Dsn, Host, rest::nothing_answers, tls::Tls};
 
 /// A connected stream. Reading and writing take `&self`.
 pub struct Stream {
@@ -109,22 +109,6 @@ fn open(host: &Host, limit: Duration) -> Result<TcpStream> {
 
 fn session(dsn: &Dsn, host: &Host) -> Result<ClientConnection> {
     let refused = |what: String| Error::with(code::INVALID_CONFIG_OPTION, what);
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = dsn.option("tls_ca") {
-        let pem = std::fs::read(path).map_err(|source| refused(format!("tls_ca: {path}: {source}")).caused_by(source))?;
-        let certificates = pem_certificates(&pem).ok_or_else(|| refused(format!("tls_ca: {path} holds no certificate in PEM form")))?;
-        roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|source| Error::internal("TLS has no protocol version").caused_by(source))?.with_root_certificates(roots).with_no_client_auth();
     let name = ServerName::try_from(host.name.clone()).map_err(|source| refused(format!("{} is no name for TLS", host.name)).caused_by(source))?;
-    ClientConnection::new(Arc::new(config), name).map_err(|source| refused(format!("TLS to {host}: {source}")).caused_by(source))
-}
-
-fn pem_certificates(pem: &[u8]) -> Option<Vec<rustls::pki_types::CertificateDer<'static>>> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<std::result::Result<_, _>>().ok()?;
-    (!certificates.is_empty()).then_some(certificates)
+    ClientConnection::new(Tls::of(dsn)?.rustls()?, name).map_err(|source| refused(format!("TLS to {host}: {source}")).caused_by(source))
 }

@@ -11,18 +11,18 @@ use axum::{
 use embudo_wire::schemaless::LineProtocol;
 
 use super::request::{Failure, Request};
-use crate::{refusal::JSON, router::State};
+use crate::{authentication::ClientAddress, refusal::JSON, router::State};
 
 /// Writes lines into the database that the URL names.
-pub async fn write(Shared(state): Shared<Arc<State>>, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
-    match try_write(state, query.as_deref(), &headers, body).await {
+pub async fn write(Shared(state): Shared<Arc<State>>, client: ClientAddress, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
+    match try_write(state, client, query.as_deref(), &headers, body).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(failure) => respond(&failure),
     }
 }
 
-async fn try_write(state: Arc<State>, query: Option<&str>, headers: &HeaderMap, body: Body) -> Result<(), Failure> {
-    let mut request = Request::read(state, query, headers, body, true).await?;
+async fn try_write(state: Arc<State>, client: ClientAddress, query: Option<&str>, headers: &HeaderMap, body: Body) -> Result<(), Failure> {
+    let mut request = Request::read(state, client, query, headers, body, true).await?;
     let database = request.parameters.database.take().ok_or_else(|| Failure::parameter("db", "db required".into()))?;
     Ok(request.write_lines(database, LineProtocol::Influx).await?)
 }

@@ -20,23 +20,37 @@ use embudo_wire::prometheus::{Label, LabelMatcher, Query, QueryResult, ReadReque
 use regex::Regex;
 
 use super::request::{Failure, Parameters, Request};
-use crate::router::State;
+use crate::{authentication::ClientAddress, router::State};
 
 const CREATE: &str = "CREATE STABLE IF NOT EXISTS metrics (ts TIMESTAMP, v DOUBLE) TAGS (labels JSON)";
 /// Label sets that one statement makes children for.
 const CHILDREN_AT_ONCE: usize = 500;
 
 /// Stores samples.
-pub async fn remote_write(state: Shared<Arc<State>>, Path(database): Path<String>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    match run(state.0, database, query, headers, body, write).await {
+pub async fn remote_write(
+    state: Shared<Arc<State>>,
+    client: ClientAddress,
+    Path(database): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match run(state.0, client, database, query, headers, body, write).await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(failure) => respond(failure),
     }
 }
 
 /// Gives the samples that queries ask for.
-pub async fn remote_read(state: Shared<Arc<State>>, Path(database): Path<String>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    match run(state.0, database, query, headers, body, read).await {
+pub async fn remote_read(
+    state: Shared<Arc<State>>,
+    client: ClientAddress,
+    Path(database): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match run(state.0, client, database, query, headers, body, read).await {
         Ok(body) => {
             let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf")), (CONTENT_ENCODING, HeaderValue::from_static("snappy"))];
             (StatusCode::ACCEPTED, headers, body).into_response()
@@ -52,14 +66,15 @@ fn respond(failure: Failure) -> Response {
 /// Reads a request and runs it; a body that cannot be decoded is the client's fault.
 async fn run<T: Send + 'static>(
     state: Arc<State>,
+    client: ClientAddress,
     database: String,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
     work: fn(&Session, &Parameters, &[u8]) -> Result<T>,
 ) -> Result<T, Failure> {
-    let request = Request::read(state, query.as_deref(), &headers, body, false).await?;
-    let outcome = request.run(database, move |session, parameters, body| work(session, parameters, &body)).await;
+    let request = Request::read(state, client, query.as_deref(), &headers, body, false).await?;
+    let outcome = request.run(database, move |session, parameters, body| work(session, parameters, body)).await;
     outcome.map_err(|error| match error.code() {
         code::INVALID_MESSAGE | code::REQUEST_TOO_BIG => Failure::new(StatusCode::BAD_REQUEST, error.message()),
         _ => Failure::from(error),

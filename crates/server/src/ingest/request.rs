@@ -13,7 +13,12 @@ use embudo_wire::{
     schemaless::{LineProtocol, TimeUnit},
 };
 
-use crate::{authentication, refusal::Refusal, rest::body, router::State};
+use crate::{
+    authentication::{self, Attempt, Claim, ClientAddress},
+    refusal::Refusal,
+    rest::body::{self, Held},
+    router::State,
+};
 
 /// Why a request was not done: the status, and a text for the protocol's form of error.
 #[derive(Debug)]
@@ -95,35 +100,35 @@ fn number<T: std::str::FromStr>(name: &'static str, value: &str) -> Result<T, Fa
 pub struct Request {
     pub state: Arc<State>,
     pub parameters: Parameters,
-    credentials: Credentials,
-    pub body: Vec<u8>,
+    attempt: Attempt,
+    pub body: Held<Vec<u8>>,
 }
 
 impl Request {
     /// Takes a request apart. `in_url`: whether `u` and `p` count, before the header.
-    pub async fn read(state: Arc<State>, query: Option<&str>, headers: &HeaderMap, body: Body, in_url: bool) -> Result<Self, Failure> {
+    pub async fn read(state: Arc<State>, client: ClientAddress, query: Option<&str>, headers: &HeaderMap, body: Body, in_url: bool) -> Result<Self, Failure> {
         let mut parameters = Parameters::parse(query)?;
-        let credentials = match (parameters.user.take(), parameters.password.take()) {
-            (Some(user), Some(password)) if in_url => Credentials { user, password },
-            _ => authentication::credentials(headers, parameters.token.as_deref()).map_err(|_| {
+        let claim = match (parameters.user.take(), parameters.password.take()) {
+            (Some(user), Some(password)) if in_url => Claim::Password(Credentials { user, password }),
+            _ => authentication::claim(headers, parameters.token.as_deref()).map_err(|_| {
                 Failure::new(StatusCode::UNAUTHORIZED, if headers.contains_key(AUTHORIZATION) { "unsupported auth type" } else { "auth needed" })
             })?,
         };
-        let body = body::read_bytes(headers, body, &state.options).await?;
-        tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = credentials.user, bytes = body.len(), "ingest");
-        Ok(Self { state, parameters, credentials, body })
+        let body = body::read_bytes(headers, body, &state.options, &state.bodies).await?;
+        let attempt = Attempt::new(Arc::clone(&state), client.0, claim).await?;
+        tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = attempt.user(), bytes = body.len(), "ingest");
+        Ok(Self { state, parameters, attempt, body })
     }
 
     /// Runs `work` in a session of the user on the database, in a blocking thread.
-    pub async fn run<T: Send + 'static>(self, database: String, work: impl FnOnce(&Session, &Parameters, Vec<u8>) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn run<T: Send + 'static>(self, database: String, work: impl FnOnce(&Session, &Parameters, &[u8]) -> Result<T> + Send + 'static) -> Result<T> {
         let started = Instant::now();
-        let Self { state, parameters, credentials, body } = self;
-        let (engine, metrics) = (Arc::clone(&state.engine), Arc::clone(&state.metrics));
+        let Self { state, parameters, attempt, body } = self;
+        let metrics = Arc::clone(&state.metrics);
         let outcome = state.turns.first(move || {
-            engine.authenticate(&credentials.user, &credentials.password)?;
-            let session = engine.session(&credentials.user)?;
+            let session = attempt.session()?;
             session.use_database(&database)?;
-            work(&session, &parameters, body)
+            work(&session, &parameters, &body)
         });
         let outcome = outcome.await.and_then(|outcome| outcome);
         metrics.statement(started.elapsed());
@@ -137,12 +142,12 @@ impl Request {
     pub async fn write_lines(self, database: String, protocol: LineProtocol) -> Result<()> {
         let metrics = Arc::clone(&self.state.metrics);
         let written = self.run(database, move |session, parameters, body| {
-            let text = String::from_utf8(body).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
+            let text = std::str::from_utf8(body).map_err(|error| {
+                let at = error.valid_up_to();
                 Error::with(code::INVALID_DATA_FORMAT, format!("invalid data: not valid UTF-8 at byte {at}"))
             })?;
             let options = LineOptions { protocol, unit: parameters.unit, ttl: parameters.ttl, table_name_key: parameters.table_name_key.as_deref() };
-            session.write_lines(&text, &options)
+            session.write_lines(text, &options)
         });
         metrics.rows_affected(written.await?.affected_rows);
         Ok(())

@@ -1,6 +1,7 @@
-//! A request's body: read within a limit and a time, inflated, and made a statement.
+//! A request's body: read within a limit and a time, inflated, and made a statement. What all bodies hold together is bounded too, so that
+//! clients which send slowly, or not to the end, cannot fill the memory.
 
-use std::time::Duration;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -11,7 +12,11 @@ use axum::{
 };
 use embudo_types::{Error, code};
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     compression::{self, Failure},
@@ -19,13 +24,96 @@ use crate::{
     refusal::Refusal,
 };
 
+/// Bodies up to this size take nothing from the budget.
+const FREE: usize = 64 << 10;
+/// What the budget is counted in.
+const UNIT: usize = 1 << 10;
+/// The most that a byte of gzip becomes.
+const LARGEST_RATIO: usize = 1_032;
+/// Up to this size gzip is inflated where sockets are handled.
+const INFLATED_AT_ONCE: usize = 4 << 10;
+/// How many of its longest pauses a body may take in all.
+const PAUSES: u32 = 10;
+
+/// The bytes that bodies may hold together.
+#[derive(Clone)]
+pub struct Budget {
+    units: Arc<Semaphore>,
+    /// How long a body waits for its share.
+    patience: Duration,
+}
+
+impl Budget {
+    /// A budget; the largest body fits in it.
+    pub fn new(options: &ServerOptions) -> Self {
+        let bytes = options.bodies_bytes.max(2 * options.body_bytes);
+        Self { units: Arc::new(Semaphore::new((bytes / UNIT).min(u32::MAX as usize))), patience: options.body_timeout }
+    }
+
+    /// Extends a share to this many bytes.
+    async fn extend(&self, share: &mut Share, bytes: usize) -> Result<(), Refusal> {
+        let held = share.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = bytes.saturating_sub(FREE).div_ceil(UNIT);
+        let Some(more) = wanted.checked_sub(held).filter(|more| *more > 0) else { return Ok(()) };
+        let more = Arc::clone(&self.units).acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX));
+        let Ok(Ok(more)) = timeout(self.patience, more).await else {
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Error::new(code::TOO_MANY_REQUESTS)));
+        };
+        match &mut share.0 {
+            Some(share) => share.merge(more),
+            None => share.0 = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// What a body takes of the budget, given back when it is dropped.
+#[derive(Debug, Default)]
+struct Share(Option<OwnedSemaphorePermit>);
+
+impl Share {
+    /// Gives back what is not needed for this many bytes.
+    fn shrink(&mut self, bytes: usize) {
+        let wanted = bytes.saturating_sub(FREE).div_ceil(UNIT);
+        if let Some(share) = &mut self.0
+            && let Some(surplus) = share.num_permits().checked_sub(wanted)
+        {
+            drop(share.split(surplus));
+        }
+    }
+}
+
+/// Something made of a body, which holds its share of the budget.
+#[derive(Debug)]
+pub struct Held<T> {
+    value: T,
+    _share: Share,
+}
+
+impl<T> Held<T> {
+    fn map<U>(self, make: impl FnOnce(T) -> Result<U, Refusal>) -> Result<Held<U>, Refusal> {
+        Ok(Held { value: make(self.value)?, _share: self._share })
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
 /// Reads the statement that a body holds.
-pub async fn read_statement(headers: &HeaderMap, body: Body, options: &ServerOptions) -> Result<String, Refusal> {
-    let mut bytes = read(headers, body, options.body_bytes, options.body_timeout).await?;
+pub async fn read_statement(headers: &HeaderMap, body: Body, options: &ServerOptions, budget: &Budget) -> Result<Held<String>, Refusal> {
+    let bytes = read(headers, body, options, budget).await?;
     if bytes.is_empty() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, Error::new(code::REQUEST_EMPTY)));
     }
-    bytes = inflated(headers, bytes, options)?;
+    inflated(headers, bytes, options, budget).await?.map(statement)
+}
+
+fn statement(bytes: Vec<u8>) -> Result<String, Refusal> {
     let statement = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Refusal::from(Error::with(code::SYNTAX_ERROR_NEAR, format!("syntax error: the statement is not valid UTF-8 at byte {at}")))
@@ -39,20 +127,32 @@ pub async fn read_statement(headers: &HeaderMap, body: Body, options: &ServerOpt
 }
 
 /// Reads a body of any kind, inflated.
-pub async fn read_bytes(headers: &HeaderMap, body: Body, options: &ServerOptions) -> Result<Vec<u8>, Refusal> {
-    let bytes = read(headers, body, options.body_bytes, options.body_timeout).await?;
-    if bytes.is_empty() { Ok(bytes) } else { inflated(headers, bytes, options) }
+pub async fn read_bytes(headers: &HeaderMap, body: Body, options: &ServerOptions, budget: &Budget) -> Result<Held<Vec<u8>>, Refusal> {
+    let bytes = read(headers, body, options, budget).await?;
+    if bytes.is_empty() { Ok(bytes) } else { inflated(headers, bytes, options, budget).await }
 }
 
-fn inflated(headers: &HeaderMap, bytes: Vec<u8>, options: &ServerOptions) -> Result<Vec<u8>, Refusal> {
+async fn inflated(headers: &HeaderMap, bytes: Held<Vec<u8>>, options: &ServerOptions, budget: &Budget) -> Result<Held<Vec<u8>>, Refusal> {
     if !headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip")) {
         return Ok(bytes);
     }
-    compression::inflate(&bytes, options.body_bytes).map_err(|failure| match failure {
+    let limit = options.body_bytes;
+    let mut share = Share::default();
+    budget.extend(&mut share, bytes.len().saturating_mul(LARGEST_RATIO).min(limit)).await?;
+    let inflated = if bytes.len() <= INFLATED_AT_ONCE {
+        compression::inflate(&bytes, limit)
+    } else {
+        // Much work is not done where sockets are handled.
+        let inflated = spawn_blocking(move || compression::inflate(&bytes, limit)).await;
+        inflated.map_err(|source| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Error::internal(source)))?
+    };
+    let value = inflated.map_err(|failure| match failure {
         // As recorded, without a text.
         Failure::Broken => Refusal::bare(StatusCode::BAD_REQUEST),
-        Failure::TooBig => too_big(options.body_bytes),
-    })
+        Failure::TooBig => too_big(limit),
+    })?;
+    share.shrink(value.len());
+    Ok(Held { value, _share: share })
 }
 
 fn too_big(limit: usize) -> Refusal {
@@ -60,18 +160,23 @@ fn too_big(limit: usize) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Error::with(code::REQUEST_TOO_BIG, text))
 }
 
-/// The body's bytes. A body that announces too much is refused before it is read.
-async fn read(headers: &HeaderMap, mut body: Body, limit: usize, pause: Duration) -> Result<Vec<u8>, Refusal> {
+/// The body's bytes. A body that announces too much is refused before it is read; one that pauses too long, or takes too long in all, is
+/// given up.
+async fn read(headers: &HeaderMap, mut body: Body, options: &ServerOptions, budget: &Budget) -> Result<Held<Vec<u8>>, Refusal> {
+    let limit = options.body_bytes;
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
     if announced > limit {
         return Err(too_big(limit));
     }
     let unreadable = |status, text: &str| Refusal::new(status, Error::with(code::INVALID_CONTENT_LENGTH, text));
+    let end = Instant::now() + options.body_timeout * PAUSES;
+    let mut share = Share::default();
     // Grows with what arrives, not with what is announced.
-    let mut bytes = Vec::with_capacity(announced.min(64 << 10));
+    let mut bytes = Vec::with_capacity(announced.min(FREE));
     loop {
-        let frame = match timeout(pause, body.frame()).await {
-            Ok(None) => return Ok(bytes),
+        let next = timeout_at(end.min(Instant::now() + options.body_timeout), body.frame());
+        let frame = match next.await {
+            Ok(None) => return Ok(Held { value: bytes, _share: share }),
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(error))) => return Err(unreadable(StatusCode::BAD_REQUEST, &format!("the request's body broke off: {error}"))),
             Err(_) => return Err(unreadable(StatusCode::REQUEST_TIMEOUT, "the request's body did not arrive in time")),
@@ -80,6 +185,7 @@ async fn read(headers: &HeaderMap, mut body: Body, limit: usize, pause: Duration
             if bytes.len() + data.len() > limit {
                 return Err(too_big(limit));
             }
+            budget.extend(&mut share, bytes.len() + data.len()).await?;
             bytes.extend_from_slice(&data);
         }
     }

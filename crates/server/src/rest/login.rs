@@ -11,6 +11,7 @@ use embudo_types::{Code, code};
 use embudo_wire::authorization::Credentials;
 
 use crate::{
+    authentication::{Attempt, Claim, ClientAddress},
     refusal::{Refusal, message},
     router::State,
 };
@@ -19,13 +20,15 @@ use crate::{
 const SUCCESS: Code = Code(0);
 
 /// Checks the password and mints the token.
-pub async fn mint_token(Shared(state): Shared<Arc<State>>, Path((user, password)): Path<(String, String)>) -> Result<Response, Refusal> {
+pub async fn mint_token(Shared(state): Shared<Arc<State>>, client: ClientAddress, Path((user, password)): Path<(String, String)>) -> Result<Response, Refusal> {
     let credentials = Credentials { user, password };
     let Some(token) = credentials.token() else {
         return Ok(message(StatusCode::BAD_REQUEST, code::TOKEN_NOT_GENERATED, code::TOKEN_NOT_GENERATED.text()));
     };
-    let engine = Arc::clone(&state.engine);
-    Ok(match state.turns.first(move || engine.authenticate(&credentials.user, &credentials.password)).await? {
+    let Ok(attempt) = Attempt::new(Arc::clone(&state), client.0, Claim::Password(credentials)).await else {
+        return Ok(message(StatusCode::UNAUTHORIZED, code::LOGIN_FAILED, code::LOGIN_FAILED.text()));
+    };
+    Ok(match state.turns.first(move || attempt.verify().map(drop)).await? {
         Ok(()) => message(StatusCode::OK, SUCCESS, &token),
         Err(_) => message(StatusCode::UNAUTHORIZED, code::LOGIN_FAILED, code::LOGIN_FAILED.text()),
     })

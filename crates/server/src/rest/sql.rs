@@ -16,44 +16,64 @@ use axum::{
 };
 use embudo_engine::Session;
 use embudo_types::{Error, Result, Zone, code};
-use embudo_wire::{authorization::Credentials, rest};
+use embudo_wire::rest;
 
-use super::{body::read_statement, parameters::Parameters};
+use super::{
+    body::{Held, read_statement},
+    parameters::Parameters,
+};
 use crate::{
     answer::{self, Form, Piece},
-    authentication::credentials,
+    authentication::{Attempt, ClientAddress, claim},
     compression::accepts_gzip,
+    log_text::Loggable,
     refusal::Refusal,
     router::State,
 };
 
 /// Runs a statement without a database.
-pub async fn run(state: Shared<Arc<State>>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(state.0, None, query, headers, body).await
+pub async fn run(state: Shared<Arc<State>>, client: ClientAddress, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
+    respond(state.0, client, None, query, headers, body).await
 }
 
 /// Runs a statement in a database. One that does not exist is no error of its own: the statement may not need it.
-pub async fn run_in_database(state: Shared<Arc<State>>, Path(database): Path<String>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(state.0, Some(database), query, headers, body).await
+pub async fn run_in_database(
+    state: Shared<Arc<State>>,
+    client: ClientAddress,
+    Path(database): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(state.0, client, Some(database), query, headers, body).await
 }
 
-async fn respond(state: Arc<State>, database: Option<String>, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
+async fn respond(state: Arc<State>, client: ClientAddress, database: Option<String>, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
-    match answer(&state, database, query.as_deref(), &headers, body, gzip).await {
+    match answer(&state, client, database, query.as_deref(), &headers, body, gzip).await {
         Ok(piece) => piece.into_response(gzip, state.turns.clone(), state.options.result_timeout),
         Err(refusal) => refusal.respond(gzip),
     }
 }
 
-async fn answer(state: &Arc<State>, database: Option<String>, query: Option<&str>, headers: &HeaderMap, body: Body, gzip: bool) -> Result<Piece, Refusal> {
+async fn answer(
+    state: &Arc<State>,
+    client: ClientAddress,
+    database: Option<String>,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Body,
+    gzip: bool,
+) -> Result<Piece, Refusal> {
     let parameters = Parameters::parse(query)?;
-    let credentials = credentials(headers, parameters.token.as_deref())?;
-    let statement = read_statement(headers, body, &state.options).await?;
+    let claim = claim(headers, parameters.token.as_deref())?;
+    let statement = read_statement(headers, body, &state.options, &state.bodies).await?;
+    let attempt = Attempt::new(Arc::clone(state), client.0, claim).await?;
     let started = Instant::now();
-    tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = credentials.user, "{}", loggable(&statement));
+    tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = attempt.user(), "{}", Loggable(&statement));
     let call = Arc::new(Call {
         state: Arc::clone(state),
-        credentials,
+        attempt,
         database,
         zone: parameters.session_zone,
         statement,
@@ -76,23 +96,13 @@ async fn answer(state: &Arc<State>, database: Option<String>, query: Option<&str
     })
 }
 
-/// What the log may show of a statement: none that sets a password, and of a long one its beginning.
-fn loggable(statement: &str) -> &str {
-    const SHOWN: usize = 1_000;
-    if statement.len() < SHOWN && statement.split_whitespace().any(|word| word.eq_ignore_ascii_case("pass")) {
-        return "a statement with a password";
-    }
-    let end = (0..=SHOWN.min(statement.len())).rev().find(|&at| statement.is_char_boundary(at));
-    &statement[..end.unwrap_or(0)]
-}
-
 /// One statement of one client.
 struct Call {
     state: Arc<State>,
-    credentials: Credentials,
+    attempt: Attempt,
     database: Option<String>,
     zone: Option<Zone>,
-    statement: String,
+    statement: Held<String>,
     form: Form,
     started: Instant,
     left: Left,
@@ -108,8 +118,7 @@ struct Left {
 impl Call {
     /// Runs the statement up to its result's first piece; blocks.
     fn run(&self) -> Result<Piece> {
-        self.state.engine.authenticate(&self.credentials.user, &self.credentials.password)?;
-        let session = Arc::new(self.state.engine.session(&self.credentials.user)?);
+        let session = Arc::new(self.attempt.session()?);
         let _ = self.left.session.set(Arc::clone(&session));
         if let Some(zone) = &self.zone {
             session.set_zone(zone.clone());

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use embudo_engine::{Engine, Session as EngineSession};
+use embudo_engine::Session as EngineSession;
 use embudo_types::{Error, Result, Zone, code};
-use embudo_wire::websocket::Message;
+use embudo_wire::{authorization::Credentials, websocket::Message};
 use serde_json::Value as Json;
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     request::Arguments,
     session::Session,
 };
-use crate::version::Since;
+use crate::{
+    authentication::{Attempt, Claim},
+    version::Since,
+};
 
 /// What a session is once its user is known.
 pub struct Login {
@@ -24,8 +27,6 @@ pub struct Login {
 
 /// What `conn` asks for.
 struct Wanted {
-    user: String,
-    password: String,
     database: String,
     zone: Option<String>,
     mode: Option<i64>,
@@ -34,9 +35,8 @@ struct Wanted {
 /// `conn`. After a failure the client may try again.
 pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> Result<Message> {
     let text = |name: &str| arguments.text(name).map(str::to_owned);
+    let (user, password) = (text("user")?, text("password")?);
     let wanted = Wanted {
-        user: text("user")?,
-        password: text("password")?,
         database: text("db")?,
         // Servers before take no notice of it.
         zone: Some(text("tz")?).filter(|zone| !zone.is_empty() && session.version().has(Since::CONNECTION_OPTIONS)),
@@ -46,8 +46,8 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
     if session.engine().is_ok() {
         return Err(Error::with(code::UNCLASSIFIED, "duplicate connections"));
     }
-    let engine = Arc::clone(&session.server.engine);
-    let login = session.turn(move || log_in(&engine, &wanted)).await?;
+    let attempt = Attempt::new(Arc::clone(&session.server), session.address, Claim::Password(Credentials { user, password })).await?;
+    let login = session.turn(move || log_in(&attempt, &wanted)).await?;
     session.log_in(login);
     let mut reply = Reply::new(head);
     if session.version().has(Since::BINARY_QUERY) {
@@ -59,9 +59,8 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
     Ok(reply.finish(session.version()))
 }
 
-fn log_in(engine: &Arc<Engine>, wanted: &Wanted) -> Result<Login> {
-    engine.authenticate(&wanted.user, &wanted.password)?;
-    let session = engine.session(&wanted.user)?;
+fn log_in(attempt: &Attempt, wanted: &Wanted) -> Result<Login> {
+    let session = attempt.session()?;
     if let Some(mode) = wanted.mode.filter(|mode| *mode != 0) {
         return Err(Error::with(code::UNCLASSIFIED, format!("unexpected mode:{mode}")));
     }

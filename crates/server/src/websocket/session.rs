@@ -1,6 +1,7 @@
 //! One client's session: who it is, what it holds, and which action each of its messages is.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -36,6 +37,8 @@ pub struct Session {
     pub server: Arc<State>,
     /// The path that the client came by.
     pub endpoint: Endpoint,
+    /// Where the client is.
+    pub address: IpAddr,
     /// Held while a login is under way.
     pub logging_in: tokio::sync::Mutex<()>,
     /// What the client has not fetched yet.
@@ -50,11 +53,12 @@ pub struct Session {
 
 impl Session {
     /// A session of nobody yet.
-    pub fn new(server: Arc<State>, endpoint: Endpoint, host: Option<String>) -> Self {
+    pub fn new(server: Arc<State>, endpoint: Endpoint, host: Option<String>, address: IpAddr) -> Self {
         Self {
             server,
             endpoint,
             host,
+            address,
             logging_in: tokio::sync::Mutex::default(),
             results: Results::default(),
             statements: Statements::default(),

@@ -1,6 +1,6 @@
 //! The HTTP upgrade (RFC 6455 section 4.2).
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     body::Body,
@@ -14,11 +14,19 @@ use axum::{
 use embudo_wire::websocket::{Extension, accept_key, negotiate};
 use hyper_util::rt::TokioIo;
 
-use super::{Endpoint, connection, session::Session};
-use crate::{connections::Place, router::State};
+use super::{connection, conversation::Conversation};
+use crate::{authentication, connections::Place};
 
-/// Answers a request for a WebSocket, and serves it from then on.
-pub fn answer(state: Arc<State>, endpoint: Endpoint, mut request: Request) -> Response {
+/// Who asks.
+pub struct Client {
+    /// Where the client is.
+    pub address: IpAddr,
+    /// The address that it reached this server by, where it said so.
+    pub host: Option<String>,
+}
+
+/// Answers a request for a WebSocket, and serves it from then on with what `session` makes for the client.
+pub fn answer<C: Conversation>(mut request: Request, session: impl FnOnce(Client) -> C + Send + 'static) -> Response {
     let headers = request.headers();
     let Some(accept) = key(headers).map(accept_key).and_then(|accept| HeaderValue::try_from(accept).ok()) else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -30,12 +38,13 @@ pub fn answer(state: Arc<State>, endpoint: Endpoint, mut request: Request) -> Re
     let deflates = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().any(|offer| offer.to_str().is_ok_and(negotiate));
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     let place = request.extensions().get::<Arc<Place>>().cloned();
-    let (Some(place), upgrade) = (place, hyper::upgrade::on(&mut request)) else {
+    let address = place.as_ref().map(|place| authentication::address(headers, place.peer));
+    let (Some(place), Some(address), upgrade) = (place, address, hyper::upgrade::on(&mut request)) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(stream) => connection::serve(TokioIo::new(stream), Session::new(state, endpoint, host), deflates, place).await,
+            Ok(stream) => connection::serve(TokioIo::new(stream), session(Client { address, host }), deflates, place).await,
             Err(error) => tracing::debug!(%error, "an upgrade broke off"),
         }
     });

@@ -12,6 +12,7 @@ mod limits;
 mod recorded;
 mod recorded_websocket;
 mod results;
+mod tls;
 mod websocket;
 
 use embudo_engine::{Engine, EngineOptions};
