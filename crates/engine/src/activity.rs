@@ -70,9 +70,8 @@ impl Activity {
         self.state.lock().sessions.remove(&id);
     }
 
-    /// Puts a statement on the list, and gives the flag that stops it.
-    pub fn start(self: &Arc<Self>, session: u32, user: &str, sql: &str, now: i64) -> (Running, CancelToken) {
-        let cancel = CancelToken::new();
+    /// Puts a statement on the list with the flag that stops it.
+    pub fn start(self: &Arc<Self>, session: u32, user: &str, sql: &str, now: i64, cancel: &CancelToken) -> Running {
         let mut state = self.state.lock();
         state.next_statement += 1;
         let id = state.next_statement;
@@ -84,7 +83,7 @@ impl Activity {
             end -= 1;
         }
         state.statements.insert(id, StatementEntry { session, user: user.into(), sql: sql[..end].into(), started: now, cancel: cancel.clone() });
-        (Running { activity: self.clone(), id }, cancel)
+        Running { activity: self.clone(), id }
     }
 
     /// Stops every statement of a session; `false` where there is no such session.
