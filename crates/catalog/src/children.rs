@@ -178,6 +178,11 @@ impl Children {
         self.chunk(slot).and_then(|(chunk, at)| chunk.uids.get(at).copied()).unwrap_or(0)
     }
 
+    /// Whether the slot is still that table's: neither slots nor uids are given again.
+    pub fn holds(&self, slot: u32, uid: Uid) -> bool {
+        self.uid(slot) == uid && self.set.live.contains(slot)
+    }
+
     /// A child's name; empty for a slot that is not in [`slots`](Self::slots).
     pub fn name(&self, slot: u32) -> Arc<str> {
         self.chunk(slot).and_then(|(chunk, at)| chunk.names.get(at).cloned()).unwrap_or_else(|| "".into())

@@ -189,6 +189,11 @@ impl Database {
         self.contents.tables.read().supertables.values().cloned().collect()
     }
 
+    /// A supertable by uid.
+    pub fn supertable(&self, uid: Uid) -> Option<Arc<Supertable>> {
+        self.contents.tables.read().supertables.get(&uid).cloned()
+    }
+
     /// Normal tables in order of creation.
     pub fn normal_tables(&self) -> Vec<Arc<NormalTable>> {
         self.contents.tables.read().normal.values().cloned().collect()

@@ -76,11 +76,11 @@ fn insert_batch(context: &StatementContext<'_>, name: &ObjectName, batch: &Recor
         match table {
             Table::Super(supertable) => {
                 let target = SupertableRows { database: &database, number, supertable: &supertable, schema: &schema, layout: &layout };
-                target.add(pending, &arrays, rows)?;
+                target.add(context, pending, &arrays, rows)?;
             }
             table => {
                 let made = rows_of(&schema, &layout, &arrays, 0, rows)?;
-                let target = pending.add_table(number, &name.name, Target::Table(table), schema.clone());
+                let target = pending.add_table(context, number, &name.name, Target::Table(table), schema.clone())?;
                 pending.add_rows(number, target, made)?;
             }
         }

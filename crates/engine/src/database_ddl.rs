@@ -1,6 +1,6 @@
 //! CREATE, ALTER and DROP DATABASE: from the tree to the catalogue.
 
-use embudo_catalog::{CacheModel, DatabaseOptions, MAX_NAME, minutes_of, minutes_of_duration};
+use embudo_catalog::{CacheModel, DatabaseOptions, MAX_NAME, RightSet, RightTarget, minutes_of, minutes_of_duration};
 use embudo_sql::ast::database::{DatabaseOption, KeepTime, Retention};
 use embudo_types::{Error, Result, code};
 
@@ -23,6 +23,11 @@ pub(crate) fn create(context: &StatementContext<'_>, name: &str, if_not_exists: 
         return Err(Error::new(code::DATABASE_ALREADY_EXISTS));
     }
     match context.engine.catalog().create_database(name, options) {
+        // Whoever makes a database has all rights on it.
+        Ok(_) if !context.account.is_superuser() => context.engine.catalog().change_rights(context.account.name(), |rights| {
+            rights.grant(RightTarget::Database(name.into()), RightSet::ALL);
+            Ok(())
+        }),
         Ok(_) => Ok(()),
         Err(error) if if_not_exists && error.code() == code::DATABASE_ALREADY_EXISTS => Ok(()),
         Err(error) => Err(error),

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use arrow_array::BinaryArray;
 use arrow_array::cast::AsArray;
-use embudo_catalog::{Database, Schema, Supertable, Table};
+use embudo_catalog::{Database, RightSet, Schema, Supertable, Table};
 use embudo_expr::{BindContext, Binder, EmptyScope};
+use embudo_query::Reach;
 use embudo_sql::ast::ObjectName;
 use embudo_sql::ast::expr::{BinaryOp, Expr, PseudoColumn};
 use embudo_sql::ast::query::{Query, QueryBody, Select, SelectItem, TableRef};
 use embudo_storage::{Entry, ScanRequest, Snapshot, TimeRange, Uid};
 use embudo_types::{Error, Precision, Result, Value, code, parse_timestamp};
+use rustc_hash::FxHashSet;
 
 use crate::session::StatementContext;
 use crate::system_tables::is_system_database;
@@ -25,6 +27,10 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
     }
     let database = context.database_of(name)?;
     let table = database.table(&name.name).ok_or_else(missing)?;
+    let reach = context.account.reach(RightSet::WRITE, &database, &table)?;
+    if !matches!(table, Table::Super(_)) {
+        context.require_table(RightSet::WRITE, &database, &table)?;
+    }
     let schema = table.schema();
     let mut condition = Condition { range: TimeRange::ALL, tags: None };
     if let Some(filter) = filter {
@@ -38,7 +44,16 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
         return Ok(0);
     }
     let uids = match &table {
-        Table::Super(supertable) => uids_of(context, &database, supertable, condition.tags)?,
+        Table::Super(supertable) => {
+            let mut uids = uids_of(context, &database, supertable, condition.tags)?;
+            if let Reach::Children(conditions) = &reach {
+                let children = supertable.children();
+                let slots = embudo_query::children_in_reach(conditions, &children, database.precision(), &context.query_context())?;
+                let allowed: FxHashSet<Uid> = slots.iter().map(|slot| children.uid(slot)).collect();
+                uids.retain(|uid| allowed.contains(uid));
+            }
+            uids
+        }
         Table::Child(_) | Table::Normal(_) => vec![table.uid()],
     };
     let writing = database.writing();

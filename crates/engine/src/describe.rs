@@ -8,6 +8,7 @@ use crate::insert::no_table;
 use crate::row_set::{RowSet, text};
 use crate::session::StatementContext;
 use crate::system_tables::{find, is_system_database};
+use crate::view_ddl;
 
 /// Four columns for children and system tables.
 const SHORT: [(&str, DataType); 4] =
@@ -25,7 +26,15 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName) -> Resu
         }
         return rows.finish();
     }
-    let table = context.database_of(name)?.table(&name.name).ok_or_else(no_table)?;
+    let database = context.database_of(name)?;
+    if let Some(view) = database.view(&name.name) {
+        let mut rows = RowSet::new(&SHORT);
+        for (field, data_type) in view_ddl::columns(context, &view)? {
+            rows.push(short_row(&field, data_type, "VIEW COL"));
+        }
+        return rows.finish();
+    }
+    let table = database.table(&name.name).ok_or_else(no_table)?;
     let owns_columns = !matches!(table, Table::Child(_));
     let columns: Vec<_> = SHORT.into_iter().chain(STORAGE).take(if owns_columns { 7 } else { 4 }).collect();
     let mut rows = RowSet::new(&columns);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use embudo_sql::ast::Statement;
-use embudo_sql::ast::administration::{AlterUser, ClusterStatement, Kill};
+use embudo_sql::ast::administration::{ClusterStatement, Kill};
 use embudo_storage::TimeRange;
 use embudo_types::{Error, Result, ResultSet, code};
 
+use crate::authorize::authorize;
 use crate::session::StatementContext;
 use crate::system_tables::is_system_database;
-use crate::{database_ddl, delete, describe, insert, show, table_ddl, user_ddl};
+use crate::{database_ddl, delete, describe, grants, insert, show, table_ddl, user_ddl, view_ddl};
 
 /// Runs one statement of a session.
 pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<ResultSet> {
@@ -22,6 +23,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<Resul
 
 /// Runs a statement that is not INSERT … VALUES.
 pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Statement) -> Result<ResultSet> {
+    authorize(context, statement)?;
     match statement {
         Statement::Query(query) => embudo_query::execute(query, &context.query_context()),
         Statement::InsertSelect(insert) => crate::insert_select::execute(context, insert).map(ResultSet::affected),
@@ -50,8 +52,12 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::CreateIndex(index) => done(table_ddl::create_index(context, index)),
         Statement::DropIndex { name, if_exists } => done(table_ddl::drop_index(context, name, *if_exists)),
         Statement::CreateUser(user) => done(user_ddl::create(context, user)),
-        Statement::AlterUser { name, change } => done(alter_user(context, name, change)),
-        Statement::DropUser(name) => done(user_ddl::require_root(context).and_then(|()| context.engine.catalog().drop_user(name))),
+        Statement::AlterUser { name, change } => done(user_ddl::alter(context, name, change)),
+        Statement::DropUser(name) => done(context.engine.catalog().drop_user(name)),
+        Statement::Grant(grant) => done(grants::grant(context, grant)),
+        Statement::Revoke(grant) => done(grants::revoke(context, grant)),
+        Statement::CreateView { name, or_replace, query, text } => done(view_ddl::create(context, name, *or_replace, query, text)),
+        Statement::DropView { name, if_exists } => done(view_ddl::drop_view(context, name, *if_exists)),
         Statement::Kill(kill) => done(kill_activity(context, kill)),
         Statement::ResetQueryCache => done(Ok(())),
         Statement::Cluster(ClusterStatement::AlterLocal { .. }) => done(Ok(())),
@@ -63,10 +69,6 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::MigrateDatabase(_)
         | Statement::CreateSmaIndex(_)
         | Statement::CreateTsma(_)
-        | Statement::CreateView { .. }
-        | Statement::DropView { .. }
-        | Statement::Grant(_)
-        | Statement::Revoke(_)
         | Statement::CreateFunction(_)
         | Statement::CreateTopic { .. }
         | Statement::DropConsumerGroup { .. }
@@ -113,10 +115,6 @@ fn compact(
     ]);
     rows.push(vec![crate::row_set::text("accepted"), embudo_types::Value::Int(1), crate::row_set::text("success")]);
     rows.finish()
-}
-
-fn alter_user(context: &StatementContext<'_>, name: &str, change: &AlterUser) -> Result<()> {
-    user_ddl::alter(context, name, change)
 }
 
 /// KILL: statements and sessions of this engine; there are no transactions and no background compactions to end.

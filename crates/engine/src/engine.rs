@@ -170,9 +170,11 @@ impl Engine {
         })
     }
 
-    /// A session of a user, without asking for a password: see [`authenticate`](Self::authenticate). 0x0351 where there is no such user.
+    /// A session of a user, without asking for a password: see [`authenticate`](Self::authenticate). 0x0351 where there is no such user,
+    /// 0x0315 where it is disabled.
     pub fn session(self: &Arc<Self>, user: &str) -> Result<Session> {
-        let user = self.catalog.user(user)?;
+        self.catalog.user(user)?;
+        let (user, _) = self.catalog.account(user)?;
         let id = self.next_session.fetch_add(1, Ordering::Relaxed);
         Ok(Session::new(self.clone(), id, &user.name, self.zone.clone()))
     }

@@ -217,7 +217,7 @@ impl InsertSink for Sink<'_, '_> {
         let precision = database.precision();
         let (destination, supertable) = match target {
             Target::Table(Table::Super(supertable)) => (Destination::Supertable(database, supertable, schema.clone()), true),
-            target => (Destination::Table(self.pending.add_table(number, &clause.table.name, target, schema.clone())), false),
+            target => (Destination::Table(self.pending.add_table(self.context, number, &clause.table.name, target, schema.clone())?), false),
         };
         let layout = self.layout_for(&schema, supertable, clause.columns, precision)?;
         self.clause = Some(Clause { database: number, destination, layout: layout.clone() });
@@ -237,7 +237,7 @@ impl InsertSink for Sink<'_, '_> {
             }
             Destination::Supertable(database, supertable, schema) => {
                 let target = SupertableRows { database, number: clause.database, supertable, schema, layout: &clause.layout };
-                target.add(self.pending, &columns, rows)
+                target.add(self.context, self.pending, &columns, rows)
             }
         }
     }
@@ -301,14 +301,14 @@ pub(crate) struct SupertableRows<'a> {
 
 impl SupertableRows<'_> {
     /// Adds the rows child by child, in the order in which children first come.
-    pub fn add(&self, pending: &mut Pending, columns: &[ArrayRef], rows: usize) -> Result<()> {
+    pub fn add(&self, context: &StatementContext<'_>, pending: &mut Pending, columns: &[ArrayRef], rows: usize) -> Result<()> {
         let named = self.layout.columns.iter().position(|column| column.role == ColumnRole::TableName);
         let names = named.and_then(|at| columns[at].as_any().downcast_ref::<BinaryArray>());
         let names = names.ok_or_else(|| Error::with(code::INVALID_OPERATION, "tbname column should not be null"))?;
         let groups = groups_of(names, rows);
         if groups.iter().all(|(_, runs)| runs.len() == 1) {
             for (name, runs) in &groups {
-                self.add_child(pending, name, columns, runs[0].start, columns, runs[0].clone())?;
+                self.add_child(context, pending, name, columns, runs[0].start, columns, runs[0].clone())?;
             }
             return Ok(());
         }
@@ -317,24 +317,33 @@ impl SupertableRows<'_> {
         let mut start = 0;
         for (name, runs) in &groups {
             let length: usize = runs.iter().map(Range::len).sum();
-            self.add_child(pending, name, columns, runs[0].start, &sorted, start..start + length)?;
+            self.add_child(context, pending, name, columns, runs[0].start, &sorted, start..start + length)?;
             start += length;
         }
         Ok(())
     }
 
     /// Adds rows of one child; its tags, if it is missing, are those of the row `first` of the given columns.
-    fn add_child(&self, pending: &mut Pending, name: &[u8], given: &[ArrayRef], first: usize, columns: &[ArrayRef], rows: Range<usize>) -> Result<()> {
+    fn add_child(
+        &self,
+        context: &StatementContext<'_>,
+        pending: &mut Pending,
+        name: &[u8],
+        given: &[ArrayRef],
+        first: usize,
+        columns: &[ArrayRef],
+        rows: Range<usize>,
+    ) -> Result<()> {
         let name = std::str::from_utf8(name).map_err(|_| Error::with(code::INVALID_IDENTIFIER_NAME, "Invalid identifier name"))?;
         if name.is_empty() {
             return Err(Error::with(code::INVALID_OPERATION, "tbname can not be null or empty"));
         }
-        let table = self.child(pending, name, given, first)?;
+        let table = self.child(context, pending, name, given, first)?;
         pending.add_rows(self.number, table, rows_of(self.schema, self.layout, columns, rows.start, rows.len())?)
     }
 
     /// The child of a name; if it is missing, its tags are those of its first row.
-    fn child(&self, pending: &mut Pending, name: &str, columns: &[ArrayRef], row: usize) -> Result<TableNumber> {
+    fn child(&self, context: &StatementContext<'_>, pending: &mut Pending, name: &str, columns: &[ArrayRef], row: usize) -> Result<TableNumber> {
         if let Some(table) = pending.known(self.number, name) {
             let owner = match pending.table(self.number, table).1 {
                 Target::Table(Table::Child(child)) => child.supertable.uid,
@@ -357,6 +366,6 @@ impl SupertableRows<'_> {
                 Target::New { supertable: self.supertable.clone(), tags, options: TableOptions::default() }
             }
         };
-        Ok(pending.add_table(self.number, name, target, self.schema.clone()))
+        pending.add_table(context, self.number, name, target, self.schema.clone())
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, insert: &InsertSelect) -> 
         let precision = database.precision();
         let bind = bind_context(context, precision);
         let number = pending.database(&database, context.now);
-        let target = pending.add_table(number, &insert.table.name, Target::Table(table), schema.clone());
+        let target = pending.add_table(context, number, &insert.table.name, Target::Table(table), schema.clone())?;
         let mut written = 0;
         for batch in batches {
             let batch = batch?;

@@ -1,7 +1,9 @@
 //! The embedded database: engines over directories or memory, sessions that execute SQL, prepared statements, Arrow in and out.
 //! Everything below is reached through here.
 
+mod account;
 mod activity;
+mod authorize;
 mod batch_insert;
 mod bind;
 mod cells;
@@ -11,6 +13,7 @@ mod describe;
 mod dispatch;
 mod engine;
 mod file;
+mod grants;
 mod insert;
 mod insert_select;
 mod pending;
@@ -25,10 +28,11 @@ mod system_tables;
 mod table_ddl;
 mod template;
 mod user_ddl;
+mod view_ddl;
 
 pub use embudo_query::CancelToken;
 pub use engine::{Engine, EngineOptions, Location, after_fork};
 pub use schemaless::{LineOptions, LinesWritten};
 pub use session::Session;
-pub use statement::{FieldRole, Statement, StatementField};
+pub use statement::{BoundCells, FieldRole, Statement, StatementField};
 pub use subscription::Consumer;

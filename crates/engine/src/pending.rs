@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_buffer::ScalarBuffer;
-use embudo_catalog::{Database, NewChild, Schema, Supertable, Table, TableOptions};
+use embudo_catalog::{Database, NewChild, RightSet, Schema, Supertable, Table, TableOptions};
 use embudo_storage::{BatchColumn, ColumnBatch, Entry, Uid};
 use embudo_types::{DataType, Error, Precision, Result, Value, code};
 use rustc_hash::FxHashMap;
+
+use crate::session::StatementContext;
 
 /// Rows of one table in the making.
 #[derive(Debug)]
@@ -97,6 +99,15 @@ fn allowed_ticks(database: &Database, now: i64) -> std::ops::RangeInclusive<i64>
     now.saturating_sub(database.options().keep_ticks())..=last_tick(precision)
 }
 
+impl Target {
+    fn require_write(&self, context: &StatementContext<'_>, database: &Database, name: &str) -> Result<()> {
+        match self {
+            Self::Table(table) => context.require_table(RightSet::WRITE, database, table),
+            Self::New { supertable, tags, .. } => context.account.require_new_child(database, supertable, name, tags, || context.query_context()),
+        }
+    }
+}
+
 impl Pending {
     /// The number of a database; `now` is the statement's time in nanoseconds since 1970.
     pub fn database(&mut self, database: &Arc<Database>, now: i64) -> DatabaseNumber {
@@ -124,16 +135,26 @@ impl Pending {
         (&table.schema, &table.target)
     }
 
-    /// Names a table; the first target of a name counts.
-    pub fn add_table(&mut self, database: DatabaseNumber, name: &str, target: Target, schema: Arc<Schema>) -> TableNumber {
+    /// Names a table; the first target of a name counts. 0x2644 where the user may not write to it. Every way of writing rows comes by here.
+    pub fn add_table(
+        &mut self,
+        context: &StatementContext<'_>,
+        database: DatabaseNumber,
+        name: &str,
+        target: Target,
+        schema: Arc<Schema>,
+    ) -> Result<TableNumber> {
         if let Some(found) = self.known(database, name) {
-            return found;
+            return Ok(found);
         }
         let pending = &mut self.databases[database];
+        if !context.account.is_superuser() {
+            target.require_write(context, &pending.database, name)?;
+        }
         let name: Arc<str> = name.into();
         pending.by_name.insert(name.clone(), pending.tables.len());
         pending.tables.push(PendingTable { name, target, schema, rows: Vec::new() });
-        pending.tables.len() - 1
+        Ok(pending.tables.len() - 1)
     }
 
     /// Adds rows: 0x060B where one lies outside what KEEP allows.

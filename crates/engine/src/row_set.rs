@@ -29,6 +29,11 @@ impl RowSet {
         self.rows.push(row);
     }
 
+    /// How many columns.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Keeps the rows whose value in a column satisfies.
     pub fn retain(&mut self, column: usize, keep: impl Fn(&Value) -> bool) {
         self.rows.retain(|row| row.get(column).is_some_and(&keep));
@@ -38,6 +43,14 @@ impl RowSet {
     pub fn truncate_columns(&mut self, columns: usize) {
         self.columns.truncate(columns);
         self.rows.iter_mut().for_each(|row| row.truncate(columns));
+    }
+
+    /// Takes columns out by name.
+    pub fn remove_columns(&mut self, names: &[&str]) {
+        for at in (0..self.columns.len()).rev().filter(|at| names.contains(&self.columns[*at].0.as_str())).collect::<Vec<_>>() {
+            self.columns.remove(at);
+            self.rows.iter_mut().filter(|row| at < row.len()).for_each(|row| drop(row.remove(at)));
+        }
     }
 
     /// The rows as one batch; timestamps are milliseconds.

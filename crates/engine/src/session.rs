@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use embudo_catalog::Database;
+use embudo_catalog::{Database, RightSet, Table};
 use embudo_query::{CancelToken, QueryContext};
 use embudo_sql::ast::ObjectName;
 use embudo_types::{Error, Result, ResultSet, Value, Zone, code};
 use parking_lot::RwLock;
 
+use crate::account::{Account, denied};
 use crate::activity::SessionEntry;
 use crate::system_tables::SystemView;
 use crate::{Engine, LineOptions, LinesWritten, Statement, batch_insert, dispatch, schemaless};
@@ -39,6 +40,8 @@ pub(crate) struct StatementContext<'a> {
     pub session: &'a Session,
     /// Its engine.
     pub engine: &'a Arc<Engine>,
+    /// Its user, as the catalogue had it when the statement began.
+    pub account: Account,
     /// Current database.
     pub database: Option<String>,
     /// Zone.
@@ -57,20 +60,30 @@ impl StatementContext<'_> {
         written.or(self.database.as_deref()).ok_or_else(|| Error::new(code::DATABASE_NOT_SPECIFIED))
     }
 
-    /// The database that a table's name is in.
+    /// The database that a table's name is in: 0x2644 where the user has no right in it.
     pub fn database_of(&self, name: &ObjectName) -> Result<Arc<Database>> {
-        self.engine.catalog().database(self.database_name(name.database.as_deref())?)
+        let database = self.database_name(name.database.as_deref())?;
+        if !self.account.sees_database(database) {
+            return Err(denied());
+        }
+        self.engine.catalog().database(database)
+    }
+
+    /// One of the rights on a table: 0x2644.
+    pub fn require_table(&self, rights: RightSet, database: &Database, table: &Table) -> Result<()> {
+        self.account.require_table(rights, database, table, || self.query_context())
     }
 
     /// What a query of this statement runs in.
     pub fn query_context(&self) -> Arc<QueryContext> {
         Arc::new(QueryContext {
             catalog: self.engine.catalog().clone(),
-            system: Arc::new(SystemView::new(self.engine.clone(), self.session.shared.user.clone())),
+            system: Arc::new(SystemView::new(self.engine.clone(), self.account.clone())),
             database: self.database.clone(),
             zone: self.zone.clone(),
             now: self.now,
-            user: self.session.shared.user.clone(),
+            access: Arc::new(self.account.clone()),
+            view_depth: 0,
             parameters: self.parameters.into(),
             cancel: self.cancel.clone(),
             scheduler: self.engine.scheduler().clone(),
@@ -151,20 +164,31 @@ impl Session {
         cancel: &CancelToken,
         work: impl FnOnce(&StatementContext<'_>) -> Result<ResultSet>,
     ) -> Result<ResultSet> {
+        let account = Account::of(self.shared.engine.catalog(), &self.shared.user)?;
         let now = self.shared.engine.clock().now();
         let running = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000, cancel);
         let State { database, zone } = self.shared.state.read().clone();
-        let context = StatementContext { session: self, engine: &self.shared.engine, database, zone, now, parameters, cancel: cancel.clone() };
+        let context = StatementContext { session: self, engine: &self.shared.engine, account, database, zone, now, parameters, cancel: cancel.clone() };
         work(&context).map(|result| running.follow(result))
     }
 
-    /// Changes the current database, as USE does: 0x0388 where there is none of that name.
+    /// Changes the current database, as USE does: 0x0388 where there is none of that name, 0x0303 where the user has no right in it.
     pub fn use_database(&self, name: &str) -> Result<()> {
         if !crate::system_tables::is_system_database(name) {
-            self.shared.engine.catalog().database(name)?;
+            let account = Account::of(self.shared.engine.catalog(), &self.shared.user)?;
+            let found = self.shared.engine.catalog().database(name);
+            if !account.sees_database(name) {
+                return Err(Error::new(code::INSUFFICIENT_PRIVILEGE_FOR_OPERATION));
+            }
+            found?;
         }
         self.shared.state.write().database = Some(name.into());
         Ok(())
+    }
+
+    /// Leaves the current database: names need theirs from here on.
+    pub fn leave_database(&self) {
+        self.shared.state.write().database = None;
     }
 
     /// The current database.

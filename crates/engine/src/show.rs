@@ -1,7 +1,8 @@
 //! SHOW: system tables with filters, and the few lists that are not tables (spec/sql.md 7.4).
 
 use arrow_array::{ArrayRef, RecordBatch};
-use embudo_catalog::{Database, Table};
+use embudo_catalog::{Database, RightSet, Table};
+use embudo_query::Reach;
 use embudo_sql::ast::ObjectName;
 use embudo_sql::ast::expr::{Expr, PseudoColumn};
 use embudo_sql::ast::show::{DatabaseScope, Show, ShowList, TableScope, TagItem};
@@ -11,8 +12,8 @@ use embudo_types::{DataType, Error, Precision, Result, ResultSet, Value, arrow, 
 use crate::insert::{no_column, no_table};
 use crate::row_set::{RowSet, text};
 use crate::session::StatementContext;
-use crate::show_create;
 use crate::system_tables::{INFORMATION, PERFORMANCE, SystemView, find, is_system_database, variables};
+use crate::{show_create, view_ddl};
 
 /// Runs a SHOW.
 pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<ResultSet> {
@@ -37,9 +38,12 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
             };
             names(context, "ins_tables", database.as_deref(), like.as_deref(), |row_kind| kind.is_none_or(|kind| is_text(row_kind, kind)))
         }
-        Show::Views { database, .. } => {
-            checked_database(context, database.as_deref())?;
-            rows(context, INFORMATION, "ins_views")?.finish()
+        Show::Views { database, like } => {
+            let database = checked_database(context, database.as_deref())?.to_owned();
+            let mut rows = rows(context, INFORMATION, "ins_views")?;
+            rows.retain(1, |name| is_text(name, &database));
+            keep_like(&mut rows, 0, like.as_deref());
+            rows.finish()
         }
         Show::Vgroups { database } => {
             let database = checked_database(context, database.as_deref())?.to_owned();
@@ -76,7 +80,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
         Show::CreateDatabase(name) => show_create::database(context, name),
         Show::CreateTable(name) => show_create::table(context, name, false),
         Show::CreateSupertable(name) => show_create::table(context, name, true),
-        Show::CreateView(_) => Err(Error::new(code::OPERATION_NOT_SUPPORTED)),
+        Show::CreateView(name) => view_ddl::show_create(context, name),
         Show::Variables | Show::LocalVariables => {
             let mut rows = RowSet::new(&[("name", DataType::Varchar(32)), ("value", DataType::Varchar(64)), ("scope", DataType::Varchar(8))]);
             for (name, value, scope) in variables() {
@@ -103,7 +107,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
 
 fn rows(context: &StatementContext<'_>, database: &str, name: &str) -> Result<RowSet> {
     let table = find(database, name).ok_or_else(no_table)?;
-    SystemView::new(context.engine.clone(), context.session.user().into()).rows(table)
+    SystemView::new(context.engine.clone(), context.account.clone()).rows(table)
 }
 
 fn is_text(value: &Value, expected: &str) -> bool {
@@ -124,7 +128,7 @@ fn names(context: &StatementContext<'_>, table: &str, database: Option<&str>, li
     let database = checked_database(context, database)?.to_owned();
     let mut rows = rows(context, INFORMATION, table)?;
     rows.retain(1, |name| is_text(name, &database));
-    rows.retain(9, is_kind);
+    rows.retain(rows.width() - 1, is_kind);
     keep_like(&mut rows, 0, like);
     rows.truncate_columns(1);
     rows.finish()
@@ -219,8 +223,12 @@ fn show_list(context: &StatementContext<'_>, list: ShowList) -> Result<ResultSet
 /// SHOW TABLE TAGS: one row a child.
 fn table_tags(context: &StatementContext<'_>, name: &ObjectName, items: &[TagItem]) -> Result<ResultSet> {
     let database = context.database_of(name)?;
-    let Some(Table::Super(table)) = database.table(&name.name) else { return Err(no_table()) };
-    let children = table.children();
+    let Some(found @ Table::Super(table)) = &database.table(&name.name) else { return Err(no_table()) };
+    let mut children = table.children();
+    if let Reach::Children(conditions) = context.account.reach(RightSet::READ, &database, found)? {
+        let slots = embudo_query::children_in_reach(&conditions, &children, database.precision(), &context.query_context())?;
+        children = children.restricted(&slots);
+    }
     let schema = children.schema().clone();
     let slots: Vec<u32> = children.slots().iter().collect();
     let precision = database.precision();

@@ -5,6 +5,7 @@ mod parameters;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::BooleanBuffer;
 use embudo_catalog::{Database, Schema, Supertable, Table, TableOptions};
 use embudo_sql::ast::{ObjectName, Statement as Tree};
 use embudo_sql::insert::{ColumnRole, Layout, LayoutColumn};
@@ -41,6 +42,28 @@ pub enum FieldRole {
     Tag,
     /// A column of its rows.
     Column,
+}
+
+/// Cells for one `?`, one a row.
+#[derive(Clone, Debug)]
+pub struct BoundCells {
+    /// The cells; those that are not set are NULL here.
+    pub array: ArrayRef,
+    /// Which cells are set, `None`: all. One that is not leaves what the row already has.
+    pub present: Option<BooleanBuffer>,
+}
+
+impl BoundCells {
+    /// The cells of some rows.
+    fn slice(&self, start: usize, rows: usize) -> Self {
+        Self { array: self.array.slice(start, rows), present: self.present.as_ref().map(|present| present.slice(start, rows)) }
+    }
+}
+
+impl From<&ArrayRef> for BoundCells {
+    fn from(array: &ArrayRef) -> Self {
+        Self { array: array.clone(), present: None }
+    }
 }
 
 /// A prepared statement. `INSERT INTO ? [USING s TAGS(?, …)] [(columns)] VALUES(?, …)` takes a table name, tags and columns of cells, any
@@ -177,9 +200,15 @@ impl Statement {
     /// Adds rows: one array for each `?` of VALUES, all of the same length, of the type that [`columns`](Self::columns) gives or one
     /// that converts to it. Of an INSERT that is more than `?` in its rows, one array for each `?` of the whole statement.
     pub fn bind(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        self.bind_cells(&columns.iter().map(BoundCells::from).collect::<Vec<_>>())
+    }
+
+    /// [`bind`](Self::bind) where some cells may not be set. Of an INSERT that is more than `?` in its rows those are NULL.
+    pub fn bind_cells(&mut self, columns: &[BoundCells]) -> Result<()> {
         let Self { session, sql, kind } = self;
-        let count = columns.first().map_or(0, Array::len);
-        if columns.iter().any(|array| array.len() != count) {
+        let count = columns.first().map_or(0, |cells| cells.array.len());
+        let is_odd = |cells: &BoundCells| cells.array.len() != count || cells.present.as_ref().is_some_and(|present| present.len() != count);
+        if columns.iter().any(is_odd) {
             return Err(Error::with(code::INVALID_PARAMETERS, "columns of different lengths"));
         }
         match kind {
@@ -189,7 +218,7 @@ impl Statement {
                     return Err(wrong_count());
                 }
                 for row in 0..count {
-                    rows.push(columns.iter().map(|array| user_value(array, row)).collect::<Result<_>>()?);
+                    rows.push(columns.iter().map(|cells| user_value(&cells.array, row)).collect::<Result<_>>()?);
                 }
                 Ok(())
             }
@@ -323,7 +352,7 @@ impl PreparedInsert {
         Ok((Target::New { supertable, tags, options: TableOptions::default() }, schema))
     }
 
-    fn bind(&mut self, context: &StatementContext<'_>, columns: &[ArrayRef], count: usize) -> Result<()> {
+    fn bind(&mut self, context: &StatementContext<'_>, columns: &[BoundCells], count: usize) -> Result<()> {
         if count == 0 {
             return Ok(());
         }
@@ -335,14 +364,19 @@ impl PreparedInsert {
         }
         let literals = LiteralContext { zone: &context.zone, now: context.now, precision: database.precision(), parameters: &[] };
         let mut arrays = Vec::with_capacity(columns.len());
-        for (column, array) in layout.columns.iter().zip(columns) {
-            let array = convert(array, Slot { name: &column.name, data_type: column.data_type }, &literals)?;
+        for (column, cells) in layout.columns.iter().zip(columns) {
+            let array = convert(&cells.array, Slot { name: &column.name, data_type: column.data_type }, &literals)?;
             refuse_null(column, &array)?;
             arrays.push(array);
         }
-        let rows = rows_of(&schema, &layout, &arrays, 0, count)?;
+        let mut rows = rows_of(&schema, &layout, &arrays, 0, count)?;
+        // The columns of the rows are those of the layout but for the key, in its order.
+        let values = layout.columns.iter().zip(columns).filter(|(column, _)| column.role == ColumnRole::Value);
+        for (column, (_, cells)) in rows.columns.iter_mut().zip(values) {
+            column.present.clone_from(&cells.present);
+        }
         let number = self.pending.database(&database, context.now);
-        let table = self.pending.add_table(number, &name, target, schema);
+        let table = self.pending.add_table(context, number, &name, target, schema)?;
         self.pending.add_rows(number, table, rows)?;
         self.rows += count as u64;
         Ok(())

@@ -119,6 +119,7 @@ fn create_child(context: &StatementContext<'_>, database: &Database, changing: &
     };
     check_table_name(&child.name.name)?;
     let tags = tags_of(context, &supertable, child, database.precision())?;
+    context.account.require_new_child(database, &supertable, &child.name.name, &tags, || context.query_context())?;
     let made = changing.create_child(&child.name.name, &supertable, tags, options_of(&child.options)?);
     match made {
         Ok(NewChild::Made(_)) => Ok(()),
@@ -179,9 +180,20 @@ pub(crate) fn drop_tables(context: &StatementContext<'_>, tables: &[DropTable]) 
             }
         }
         changing.commit(Vec::new())?;
+        for table in &left[..here] {
+            forget(context, &database, &table.name.name)?;
+        }
         left = &left[here..];
     }
     Ok(())
+}
+
+/// Forgets what hung on a table that is gone: rights by its name, aggregates over it.
+fn forget(context: &StatementContext<'_>, database: &Database, table: &str) -> Result<()> {
+    let aggregates = database.aggregates();
+    let names: Vec<_> = aggregates.iter().filter(|aggregates| &*aggregates.table == table).map(|aggregates| aggregates.name.clone()).collect();
+    context.engine.catalog().drop_aggregates(database, &names)?;
+    context.engine.catalog().forget_table_rights(&database.name, table)
 }
 
 /// DROP STABLE.
@@ -193,7 +205,8 @@ pub(crate) fn drop_supertable(context: &StatementContext<'_>, table: &DropTable)
         _ if table.if_exists => return Ok(()),
         _ => return Err(Error::new(code::STABLE_NOT_EXIST)),
     }
-    changing.commit(Vec::new()).map(drop)
+    changing.commit(Vec::new())?;
+    forget(context, &database, &table.name.name)
 }
 
 /// ALTER TABLE, ALTER STABLE.

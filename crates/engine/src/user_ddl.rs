@@ -1,4 +1,4 @@
-//! CREATE and ALTER USER: limits of names and passwords (spec/sql.md 3.8), and who may do it.
+//! CREATE and ALTER USER: limits of names and passwords (spec/sql.md 3.8).
 
 use embudo_catalog::{PasswordCheck, ROOT};
 use embudo_sql::ast::administration::{AlterUser, CreateUser};
@@ -11,11 +11,6 @@ const MAX_USER: usize = 23;
 /// Longest password in bytes.
 const MAX_PASSWORD: usize = 128;
 
-/// Only root changes users.
-pub(crate) fn require_root(context: &StatementContext<'_>) -> Result<()> {
-    if context.session.user() == ROOT { Ok(()) } else { Err(Error::new(code::INSUFFICIENT_PRIVILEGE_FOR_OPERATION)) }
-}
-
 /// CREATE USER.
 pub(crate) fn create(context: &StatementContext<'_>, user: &CreateUser) -> Result<()> {
     if user.name.len() > MAX_USER {
@@ -23,14 +18,27 @@ pub(crate) fn create(context: &StatementContext<'_>, user: &CreateUser) -> Resul
     }
     check_password(&user.password)?;
     check_hosts(&user.hosts)?;
-    require_root(context)?;
-    context.engine.catalog().create_user(&user.name, &user.password, user.sysinfo.unwrap_or(1), user.hosts.clone())
+    let catalog = context.engine.catalog();
+    catalog.create_user(&user.name, &user.password, user.enable.unwrap_or(1), user.sysinfo.unwrap_or(1), user.hosts.clone())?;
+    match user.create_databases {
+        None | Some(0) => Ok(()),
+        Some(_) => catalog.change_rights(&user.name, |rights| {
+            rights.create_databases = true;
+            Ok(())
+        }),
+    }
 }
 
-/// ALTER USER; everybody may change the own password.
+/// ALTER USER.
 pub(crate) fn alter(context: &StatementContext<'_>, name: &str, change: &AlterUser) -> Result<()> {
-    if !(matches!(change, AlterUser::Password(_)) && context.session.user() == name) {
-        require_root(context)?;
+    if let AlterUser::CreateDatabases(value) = change {
+        return context.engine.catalog().change_rights(name, |rights| {
+            rights.create_databases = *value != 0;
+            Ok(())
+        });
+    }
+    if name == ROOT && matches!(change, AlterUser::Enable(0)) {
+        return Err(Error::new(code::INVALID_ALTER_OPERATION));
     }
     let password = match change {
         AlterUser::Password(password) => {
@@ -42,6 +50,7 @@ pub(crate) fn alter(context: &StatementContext<'_>, name: &str, change: &AlterUs
     context.engine.catalog().alter_user(name, |user| {
         match change {
             AlterUser::Password(_) => user.password = password.unwrap_or(PasswordCheck::Default),
+            AlterUser::CreateDatabases(_) => {}
             AlterUser::Enable(value) => user.enabled = *value,
             AlterUser::Sysinfo(value) => user.sysinfo = *value,
             AlterUser::AddHosts(hosts) => {

@@ -9,6 +9,8 @@ use embudo_expr::BindContext;
 use embudo_storage::Scheduler;
 use embudo_types::{Error, Precision, Result, Value, Zone, code};
 
+use crate::Access;
+
 /// Everything a statement's query needs from outside. NOW is fixed here, so that it is one value in the whole statement.
 #[derive(Clone)]
 pub struct QueryContext {
@@ -22,8 +24,10 @@ pub struct QueryContext {
     pub zone: Zone,
     /// NOW in nanoseconds since 1970-01-01 UTC.
     pub now: i64,
-    /// The session's user.
-    pub user: String,
+    /// The session's user, and what that user may read.
+    pub access: Arc<dyn Access>,
+    /// How many queries of views the query stands in.
+    pub view_depth: u32,
     /// Values of `?`, by place.
     pub parameters: Arc<[Value]>,
     /// Stops the query from another thread.
@@ -40,7 +44,7 @@ impl QueryContext {
             now: self.now,
             precision,
             parameters: Arc::clone(&self.parameters),
-            user: self.user.clone(),
+            user: self.access.user().into(),
             database: self.database.clone(),
         }
     }

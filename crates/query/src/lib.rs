@@ -5,6 +5,7 @@
 //! and runs vectorised operators over blocks of Arrow arrays. What expressions, aggregates and series functions compute is
 //! `embudo-expr`'s business; where rows lie is storage's and the catalogue's.
 
+mod access;
 mod array;
 mod bind;
 mod context;
@@ -13,7 +14,10 @@ mod plan;
 mod run;
 mod window;
 
+pub use access::{Access, Reach, child_in_reach, children_in_reach, tags_in_reach};
+pub use bind::interval_grid;
 pub use context::{CancelToken, QueryContext, SystemTables};
+pub use window::grid::Grid as WindowGrid;
 
 use std::sync::Arc;
 

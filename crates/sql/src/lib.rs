@@ -21,7 +21,7 @@ pub mod lexer;
 pub mod literal;
 mod parser;
 
-pub use parser::parse;
+pub use parser::{parse, parse_expression};
 
 /// Longest statement in bytes.
 pub const MAX_STATEMENT: usize = 1_048_576;

@@ -12,6 +12,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use embudo_sql::ast::ObjectName;
 use embudo_types::{Error, Result, code};
 use embudo_wire::schemaless::{LineProtocol, TimeUnit};
 
@@ -52,7 +53,7 @@ pub struct LinesWritten {
 /// Writes the points of a text into the session's database: 0x0217 where it has none.
 pub(crate) fn write_lines(context: &StatementContext<'_>, text: &str, options: &LineOptions<'_>) -> Result<LinesWritten> {
     let name = context.database.as_deref().ok_or_else(|| Error::new(code::DATABASE_NOT_SPECIFIED_OR_AVAILABLE))?;
-    let database = context.engine.catalog().database(name)?;
+    let database = context.database_of(&ObjectName { database: Some(name.into()), name: String::new() })?;
     let mut total_rows = 0;
     let affected_rows = write(|pending| {
         let number = pending.database(&database, context.now);
@@ -60,8 +61,8 @@ pub(crate) fn write_lines(context: &StatementContext<'_>, text: &str, options: &
         let points = reading.read(text)?;
         context.cancel.check()?;
         total_rows = points.count();
-        tables::bring_up(&database, &points)?;
-        points.add_to(pending, number, &database, options.ttl)?;
+        tables::bring_up(context, &database, &points)?;
+        points.add_to(context, pending, number, &database, options.ttl)?;
         Ok(pending.distinct_rows())
     })?;
     Ok(LinesWritten { affected_rows, total_rows })

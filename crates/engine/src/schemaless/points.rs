@@ -15,6 +15,7 @@ use super::LineOptions;
 use super::cells::{Cells, ordered};
 use super::series::{Series, SeriesCache};
 use crate::pending::{DatabaseNumber, Pending, Rows, Target};
+use crate::session::StatementContext;
 
 /// What points are read with.
 pub(super) struct Reading<'a> {
@@ -120,8 +121,8 @@ impl Points {
     }
 
     /// Hands all rows over; the supertables have what they need.
-    pub fn add_to(self, pending: &mut Pending, number: DatabaseNumber, database: &Database, ttl: u32) -> Result<()> {
-        self.measures.into_iter().try_for_each(|measure| measure.add_to(pending, number, database, ttl))
+    pub fn add_to(self, context: &StatementContext<'_>, pending: &mut Pending, number: DatabaseNumber, database: &Database, ttl: u32) -> Result<()> {
+        self.measures.into_iter().try_for_each(|measure| measure.add_to(context, pending, number, database, ttl))
     }
 }
 
@@ -247,7 +248,7 @@ impl Measure {
         Ok(self.columns.len() - 1)
     }
 
-    fn add_to(self, pending: &mut Pending, number: DatabaseNumber, database: &Database, ttl: u32) -> Result<()> {
+    fn add_to(self, context: &StatementContext<'_>, pending: &mut Pending, number: DatabaseNumber, database: &Database, ttl: u32) -> Result<()> {
         let changed = || Error::new(code::TABLE_SCHEMA_IS_OLD);
         let Some(Table::Super(supertable)) = database.table(&self.name) else { return Err(changed()) };
         let schema = supertable.schema();
@@ -264,7 +265,7 @@ impl Measure {
         }
         for (series, range) in self.series.iter().zip(ranges) {
             let target = target_of(pending, number, database, &supertable, &schema, series, ttl)?;
-            let table = pending.add_table(number, &series.child, target, schema.clone());
+            let table = pending.add_table(context, number, &series.child, target, schema.clone())?;
             let columns = columns.iter().filter_map(|column| part_of(column, &range)).collect();
             pending.add_rows(number, table, Rows { timestamps: timestamps.slice(range.start, range.len()), key: None, columns })?;
         }

@@ -1,10 +1,11 @@
 //! Supertables as points need them: made where they are missing, with columns and tags added and lengthened where they are not.
 
-use embudo_catalog::{Alteration, Changing, Column, Database, Schema, TableOptions};
+use embudo_catalog::{Alteration, Changing, Column, Database, RightSet, Schema, TableOptions};
 use embudo_types::{DataType, MAX_NCHAR, MAX_VARCHAR, Result};
 
 use super::points::{Measure, Points, check_column, check_tag, schema_of};
 use crate::cells::too_long;
+use crate::session::StatementContext;
 
 /// Name of the time column.
 const TIME_COLUMN: &str = "_ts";
@@ -16,13 +17,16 @@ const MAX_TAG: u32 = 16_382;
 const EXACT_LENGTH: u32 = 1_024;
 
 /// Brings every supertable up to what its points need, in one record.
-pub(super) fn bring_up(database: &Database, points: &Points) -> Result<()> {
+pub(super) fn bring_up(context: &StatementContext<'_>, database: &Database, points: &Points) -> Result<()> {
     let mut is_ready = true;
     for measure in &points.measures {
         is_ready &= measure.known.as_ref().map_or(Ok(false), |schema| alterations(measure, schema).map(|needed| needed.is_empty()))?;
     }
     if is_ready {
         return Ok(());
+    }
+    if !context.account.is_superuser() {
+        require_rights(context, database, points)?;
     }
     let mut changing = database.changing();
     for measure in &points.measures {
@@ -36,6 +40,14 @@ pub(super) fn bring_up(database: &Database, points: &Points) -> Result<()> {
         }
     }
     changing.commit(Vec::new()).map(drop)
+}
+
+/// WRITE on every supertable that is widened, and on the database where one is made.
+fn require_rights(context: &StatementContext<'_>, database: &Database, points: &Points) -> Result<()> {
+    points.measures.iter().try_for_each(|measure| match database.table(&measure.name) {
+        Some(table) => context.require_table(RightSet::WRITE | RightSet::ALTER, database, &table),
+        None => context.account.require_database(&database.name, RightSet::WRITE),
+    })
 }
 
 fn create(changing: &mut Changing<'_>, measure: &Measure) -> Result<()> {

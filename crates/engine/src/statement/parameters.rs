@@ -7,7 +7,7 @@ use arrow_schema::DataType as ArrowType;
 use embudo_catalog::{MAX_TABLE_NAME, Table};
 use embudo_types::{DataType, Error, Precision, Result, ResultSet, Value, code};
 
-use super::{FieldRole, Kind, Statement, StatementField, wrong_count};
+use super::{BoundCells, FieldRole, Kind, Statement, StatementField, wrong_count};
 use crate::Session;
 use crate::bind::user_value;
 use crate::pending::Pending;
@@ -115,29 +115,34 @@ impl Statement {
     /// Adds rows: one array for every `?` of the statement in its order, all of the same length. Rows that follow each other and name the
     /// same table go to it together, with the tags of the first of them.
     pub fn bind_parameters(&mut self, cells: &[ArrayRef]) -> Result<()> {
-        let Kind::Insert(insert) = &self.kind else { return self.bind(cells) };
+        self.bind_parameter_cells(&cells.iter().map(BoundCells::from).collect::<Vec<_>>())
+    }
+
+    /// [`bind_parameters`](Self::bind_parameters) where some cells of columns may not be set.
+    pub fn bind_parameter_cells(&mut self, cells: &[BoundCells]) -> Result<()> {
+        let Kind::Insert(insert) = &self.kind else { return self.bind_cells(cells) };
         let places = insert.template.places();
-        let rows = cells.first().map_or(0, Array::len);
-        if places.len() != cells.len() || cells.iter().any(|array| array.len() != rows) {
+        let rows = cells.first().map_or(0, |cells| cells.array.len());
+        if places.len() != cells.len() || cells.iter().any(|cells| cells.array.len() != rows) {
             return Err(wrong_count());
         }
         let of = |wanted: fn(&Place) -> Option<usize>| {
-            let mut found: Vec<(usize, &ArrayRef)> = places.iter().zip(cells).filter_map(|(place, array)| Some((wanted(place)?, array))).collect();
+            let mut found: Vec<(usize, &BoundCells)> = places.iter().zip(cells).filter_map(|(place, cells)| Some((wanted(place)?, cells))).collect();
             found.sort_by_key(|(number, _)| *number);
-            found.into_iter().map(|(_, array)| array.clone()).collect::<Vec<_>>()
+            found.into_iter().map(|(_, cells)| cells.clone()).collect::<Vec<_>>()
         };
         let names = of(|place| matches!(place, Place::Table).then_some(0));
         let tags = of(|place| if let Place::Tag(number) = place { Some(*number) } else { None });
         let columns = of(|place| if let Place::Column(number) = place { Some(*number) } else { None });
-        for run in runs(names.first(), rows)? {
+        for run in runs(names.first().map(|cells| &cells.array), rows)? {
             let Range { start, end } = run.rows;
             if let Some(name) = run.name {
                 self.set_table_name(&name)?;
             }
             if !tags.is_empty() {
-                self.set_tag_cells(&tags.iter().map(|tag| tag.slice(start, 1)).collect::<Vec<_>>())?;
+                self.set_tag_cells(&tags.iter().map(|tag| tag.array.slice(start, 1)).collect::<Vec<_>>())?;
             }
-            self.bind(&columns.iter().map(|column| column.slice(start, end - start)).collect::<Vec<_>>())?;
+            self.bind_cells(&columns.iter().map(|column| column.slice(start, end - start)).collect::<Vec<_>>())?;
         }
         Ok(())
     }

@@ -20,6 +20,46 @@ pub(crate) struct SystemTable {
     pub columns: &'static [(&'static str, DataType)],
 }
 
+impl SystemTable {
+    /// Columns that users with SYSINFO 0 may not see.
+    pub fn hidden_columns(&self) -> &'static [&'static str] {
+        match self.name {
+            "ins_databases" => &[
+                "vgroups",
+                "replica",
+                "strict",
+                "duration",
+                "keep",
+                "buffer",
+                "pagesize",
+                "pages",
+                "minrows",
+                "maxrows",
+                "comp",
+                "retentions",
+                "single_stable",
+                "cachemodel",
+                "cachesize",
+                "wal_level",
+                "wal_fsync_period",
+                "wal_retention_period",
+                "wal_retention_size",
+                "stt_trigger",
+                "table_prefix",
+                "table_suffix",
+                "tsdb_pagesize",
+                "s3_chunksize",
+                "s3_keeplocal",
+                "s3_compact",
+                "with_arbitrator",
+                "encrypt_algorithm",
+            ],
+            "ins_indexes" | "ins_tables" => &["vgroup_id"],
+            _ => &[],
+        }
+    }
+}
+
 const fn v(length: u32) -> DataType {
     DataType::Varchar(length)
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use embudo_query::SystemTables;
-use embudo_types::{Error, Result, Value, code};
+use embudo_types::{Result, Value};
 
 pub(crate) use columns::{INFORMATION, PERFORMANCE, SystemTable, find};
 pub(crate) use nodes::variables;
 pub(crate) use tables::tag_text;
 
 use crate::Engine;
+use crate::account::{Account, denied};
 use crate::row_set::RowSet;
 
 /// Whether a database is one of the two that only show.
@@ -26,22 +27,49 @@ pub(crate) fn is_system_database(name: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct SystemView {
     engine: Arc<Engine>,
-    user: String,
+    account: Account,
 }
 
 impl SystemView {
-    pub fn new(engine: Arc<Engine>, user: String) -> Self {
-        Self { engine, user }
+    pub fn new(engine: Arc<Engine>, account: Account) -> Self {
+        Self { engine, account }
     }
 
     /// All rows of a table: 0x2644 where the user may not see it.
     pub fn rows(&self, table: &SystemTable) -> Result<RowSet> {
-        if table.hidden && self.engine.catalog().user(&self.user).is_ok_and(|user| user.sysinfo == 0) {
-            return Err(Error::new(code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT));
+        let is_restricted = self.account.is_without_sysinfo();
+        if table.hidden && is_restricted {
+            return Err(denied());
         }
         let mut rows = RowSet::new(table.columns);
-        self.fill(table.name, &mut |row| rows.push(row));
+        self.fill(table.name, &mut |row| {
+            if self.account.is_superuser() || self.may_see(table, &row) {
+                rows.push(row);
+            }
+        });
+        if is_restricted {
+            rows.remove_columns(table.hidden_columns());
+        }
         Ok(rows)
+    }
+
+    /// Whether the user has a right on what a row is about.
+    fn may_see(&self, table: &SystemTable, row: &[Value]) -> bool {
+        let cell = |name: &str| {
+            let at = table.columns.iter().position(|(column, _)| *column == name)?;
+            if let Value::Varchar(bytes) = row.get(at)? { std::str::from_utf8(bytes).ok() } else { None }
+        };
+        match table.name {
+            "ins_databases" => cell("name").is_none_or(|name| self.account.sees_database(name)),
+            "ins_user_privileges" => cell("user_name") == Some(self.account.name()),
+            "perf_queries" | "perf_connections" => cell("user") == Some(self.account.name()),
+            // Their own lists need no right.
+            "ins_views" | "ins_topics" | "ins_streams" => cell("db_name").is_none_or(|name| self.account.sees_database(name)),
+            _ => cell("db_name").is_none_or(|database| {
+                let name = cell("table_name").or_else(|| cell("stable_name"));
+                name.map_or_else(|| self.account.sees_database(database), |name| self.account.sees_table(database, name, cell("stable_name")))
+            }),
+        }
     }
 
     /// Makes the rows of a table; those of what Embudo does not have stay empty.
@@ -54,6 +82,7 @@ impl SystemView {
             "ins_tables" => tables::tables(engine, push),
             "ins_tags" => tables::tags(engine, push),
             "ins_columns" => tables::columns(engine, push),
+            "ins_views" => tables::views(engine, push),
             "ins_users" => nodes::users(engine, push),
             "ins_user_privileges" => nodes::privileges(engine, push),
             "ins_dnodes" => nodes::dnodes(engine, push),

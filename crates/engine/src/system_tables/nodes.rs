@@ -1,6 +1,6 @@
 //! Rows about the engine as the one node of a cluster: nodes, vgroups, users, settings, what runs.
 
-use embudo_catalog::Database;
+use embudo_catalog::{Database, RightSet, RightTarget};
 use embudo_types::{SERVER_VERSION, Value};
 
 use crate::Engine;
@@ -43,10 +43,29 @@ pub(crate) fn users(engine: &Engine, push: Push<'_>) {
     }
 }
 
-/// `ins_user_privileges`: root has all.
+/// `ins_user_privileges`: root has all; of everybody else one row a right, or one for all.
 pub(crate) fn privileges(engine: &Engine, push: Push<'_>) {
-    for user in engine.catalog().users().iter().filter(|user| user.superuser) {
-        push(texts(&[&user.name, "all", "all", "", "", ""]));
+    for user in engine.catalog().users() {
+        if user.superuser {
+            push(texts(&[&user.name, "all", "all", "", "", ""]));
+            continue;
+        }
+        let granted = engine.catalog().rights(&user.name);
+        for (target, rights) in granted.granted() {
+            let (database, table, condition) = match target {
+                RightTarget::Everything => ("all", "", ""),
+                RightTarget::Database(name) => (name.as_str(), "", ""),
+                RightTarget::Table { database, name, condition } => (database.as_str(), name.as_str(), condition.as_deref().unwrap_or_default()),
+            };
+            let is_view = engine.catalog().database(database).is_ok_and(|database| database.view(table).is_some());
+            let note = if is_view { "view" } else { "" };
+            let words = if rights == RightSet::ALL { vec![rights] } else { RightSet::EACH.into_iter().filter(|right| rights.contains(*right)).collect() };
+            words.into_iter().for_each(|right| push(texts(&[&user.name, right.name(), database, table, condition, note])));
+        }
+        granted.topics().for_each(|topic| push(texts(&[&user.name, "subscribe", topic, "", "", "topic"])));
+        if granted.create_databases {
+            push(texts(&[&user.name, "createdb", "all", "", "", ""]));
+        }
     }
 }
 

@@ -172,6 +172,25 @@ pub(crate) fn tables(engine: &Engine, push: Push<'_>) {
     }
 }
 
+/// `ins_views`.
+pub(crate) fn views(engine: &Engine, push: Push<'_>) {
+    for database in engine.catalog().databases() {
+        for view in database.views() {
+            push(vec![
+                text(&*view.name),
+                text(&*database.name),
+                text(&view.effective_user),
+                Value::Timestamp(view.created),
+                text("NORMAL"),
+                text(&view.query),
+                Value::Null,
+                Value::Null,
+                Value::Null,
+            ]);
+        }
+    }
+}
+
 /// `ins_tags`: one row a child and tag.
 pub(crate) fn tags(engine: &Engine, push: Push<'_>) {
     for_each_supertable(engine, |database, table| {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use embudo_catalog::{Schema, Table};
+use embudo_catalog::{Database, Schema, Table, View};
+use embudo_sql::ast::Statement;
 use embudo_sql::ast::expr::Expr;
 use embudo_sql::ast::query::TableRef;
 use embudo_types::{DataType, Error, Precision, Result, Value, arrow, code};
@@ -10,6 +11,7 @@ use embudo_types::{DataType, Error, Precision, Result, Value, arrow, code};
 use super::relation::{Column, ColumnSource, Origin, Relation, TABLE_NAME_TYPE, TableKind, TableOrigin};
 use super::{join, query};
 use crate::QueryContext;
+use crate::access::{Reach, child_in_reach, children_in_reach};
 use crate::plan::{QueryPlan, RowsPlan};
 
 /// Databases whose tables the engine makes up.
@@ -36,18 +38,34 @@ fn bind_table(database: Option<&str>, name: &str, alias: Option<&str>, context: 
     if SYSTEM_DATABASES.contains(&database) {
         return system_table(database, name, &label, context);
     }
+    context.access.database(database)?;
     let missing = |what: &str| Error::with(code::FAIL_TO_GET_TABLE_INFO_ERROR, format!("Fail to get table info, error: {what}"));
     let database = context.catalog.database(database).map_err(|error| missing(error.message()))?;
+    if let Some(view) = database.view(name) {
+        return bind_view(&database, &view, &label, context);
+    }
     let table = database.table(name).ok_or_else(|| missing("Table does not exist"))?;
     let precision = database.precision();
+    let reach = context.access.table(&database, &table)?;
     let (kind, schema) = match &table {
         Table::Super(supertable) => {
-            let children = supertable.children();
+            let children = match &reach {
+                Reach::Everything => supertable.children(),
+                Reach::Children(conditions) => {
+                    let children = supertable.children();
+                    children.restricted(&children_in_reach(conditions, &children, precision, context)?)
+                }
+            };
             let schema = Arc::clone(children.schema());
             (TableKind::Super(children), schema)
         }
         Table::Child(child) => {
             let children = child.supertable.children();
+            if let Reach::Children(conditions) = &reach
+                && !child_in_reach(conditions, &children, child.slot, precision, context)?
+            {
+                return Err(Error::new(code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT));
+            }
             let schema = Arc::clone(children.schema());
             (TableKind::Child { children, slot: child.slot }, schema)
         }
@@ -56,6 +74,21 @@ fn bind_table(database: Option<&str>, name: &str, alias: Option<&str>, context: 
     let columns = table_columns(&schema, &label, precision, matches!(kind, TableKind::Super(_)));
     let origin = TableOrigin { name: Arc::clone(table.name()), kind, schema, snapshot: database.store().snapshot() };
     Ok(Relation { columns, timeline: Some(0), ordered: true, precision, driver: None, origin: Origin::Table(Arc::new(origin)) })
+}
+
+/// Queries that views may put into each other at most, so that no chain of views exhausts the stack.
+const DEEPEST_VIEW: u32 = 128;
+
+/// A view: its query as if it stood there in parentheses, with the names and rights of whoever made it.
+fn bind_view(database: &Database, view: &View, label: &Arc<str>, context: &QueryContext) -> Result<Relation> {
+    let access = context.access.view(database, view)?;
+    let Statement::Query(query) = embudo_sql::parse(&view.query)? else { return Err(Error::internal("a view that is no query")) };
+    let view_depth = context.view_depth + query.nesting();
+    if view_depth > DEEPEST_VIEW {
+        return Err(Error::with(code::PARSER_INTERNAL_ERROR, format!("views put more than {DEEPEST_VIEW} queries into each other")));
+    }
+    let inner = QueryContext { access, database: view.database.clone(), view_depth, ..context.clone() };
+    Ok(subquery(query::bind(&query, &inner)?, Some(label)))
 }
 
 fn table_columns(schema: &Schema, label: &Arc<str>, precision: Precision, is_super: bool) -> Vec<Column> {

@@ -12,3 +12,4 @@ mod select;
 mod window;
 
 pub(crate) use query::bind;
+pub use window::interval_grid;

@@ -70,8 +70,8 @@ pub(crate) fn bind(window: &Window, rows: &RowScope<'_>, context: &BindContext) 
     }
 }
 
-/// The grid of INTERVAL(length, offset) SLIDING(step).
-fn interval_grid(length: WindowDuration, offset: Option<WindowDuration>, sliding: Option<WindowDuration>, context: &BindContext) -> Result<Grid> {
+/// The grid of INTERVAL(length, offset) SLIDING(step), or why there is none.
+pub fn interval_grid(length: WindowDuration, offset: Option<WindowDuration>, sliding: Option<WindowDuration>, context: &BindContext) -> Result<Grid> {
     let precision = context.precision;
     let too_short = || Error::with(code::INTERVAL_CANNOT_BE_LESS_THAN, format!("Interval cannot be less than 1 {}", precision.name()));
     if let WindowDuration::Duration(duration) = length

@@ -9,7 +9,7 @@ use embudo_types::{Duration, DurationUnit, Precision, Zone};
 
 /// The grid of an INTERVAL clause in ticks.
 #[derive(Clone, Debug)]
-pub(crate) enum Grid {
+pub enum Grid {
     /// Windows of fixed length.
     Fixed {
         /// Length.
@@ -60,7 +60,7 @@ impl Grid {
     }
 
     /// Start of the earliest window that contains `tick`.
-    pub(crate) fn first_start(&self, tick: i64) -> i64 {
+    pub fn first_start(&self, tick: i64) -> i64 {
         match self {
             Self::Fixed { length, step, origin } => {
                 // The earliest start above tick - length.
@@ -72,7 +72,7 @@ impl Grid {
     }
 
     /// Start of the latest window that contains `tick`.
-    pub(crate) fn last_start(&self, tick: i64) -> i64 {
+    pub fn last_start(&self, tick: i64) -> i64 {
         match self {
             Self::Fixed { step, origin, .. } => tick.saturating_sub(*origin).div_euclid(*step).saturating_mul(*step).saturating_add(*origin),
             Self::Calendar { months, offset, offset_months, precision, zone } => {
@@ -93,7 +93,7 @@ impl Grid {
     }
 
     /// Start of the window after the one that starts at `start`.
-    pub(crate) fn next_start(&self, start: i64) -> i64 {
+    pub fn next_start(&self, start: i64) -> i64 {
         match self {
             Self::Fixed { step, .. } => start.saturating_add(*step),
             Self::Calendar { .. } => self.end(start),
@@ -101,7 +101,7 @@ impl Grid {
     }
 
     /// First tick after the window that starts at `start`.
-    pub(crate) fn end(&self, start: i64) -> i64 {
+    pub fn end(&self, start: i64) -> i64 {
         match self {
             Self::Fixed { length, .. } => start.saturating_add(*length),
             Self::Calendar { months, offset, precision, zone, .. } => {
@@ -140,7 +140,7 @@ impl Grid {
     }
 
     /// Whether windows lie edge to edge.
-    pub(crate) fn is_tumbling(&self) -> bool {
+    pub fn is_tumbling(&self) -> bool {
         match self {
             Self::Fixed { length, step, .. } => length == step,
             Self::Calendar { .. } => true,

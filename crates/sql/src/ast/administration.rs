@@ -11,8 +11,12 @@ pub struct CreateUser {
     pub name: String,
     /// PASS.
     pub password: String,
+    /// ENABLE.
+    pub enable: Option<i64>,
     /// SYSINFO.
     pub sysinfo: Option<i64>,
+    /// CREATEDB.
+    pub create_databases: Option<i64>,
     /// HOST: addresses or CIDR ranges.
     pub hosts: Vec<String>,
 }
@@ -26,6 +30,8 @@ pub enum AlterUser {
     Enable(i64),
     /// SYSINFO.
     Sysinfo(i64),
+    /// CREATEDB.
+    CreateDatabases(i64),
     /// ADD HOST.
     AddHosts(Vec<String>),
     /// DROP HOST.

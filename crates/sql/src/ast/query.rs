@@ -33,6 +33,59 @@ pub enum QueryBody {
     },
 }
 
+impl Query {
+    /// Every table that FROM names, subqueries and joins included: database where written, and name.
+    pub fn tables(&self) -> Vec<(Option<&str>, &str)> {
+        let mut found = Vec::new();
+        self.visit_sources(&mut |source| {
+            if let TableRef::Table { database, name, .. } = source {
+                found.push((database.as_deref(), name.as_str()));
+            }
+        });
+        found
+    }
+
+    /// How many queries stand in each other at the deepest place, this one included.
+    pub fn nesting(&self) -> u32 {
+        1 + match &self.body {
+            QueryBody::Select(select) => select.from.as_ref().map_or(0, TableRef::nesting),
+            QueryBody::Union { left, right, .. } => left.nesting().max(right.nesting()),
+        }
+    }
+
+    fn visit_sources<'a>(&'a self, visit: &mut dyn FnMut(&'a TableRef)) {
+        match &self.body {
+            QueryBody::Select(select) => select.from.iter().for_each(|source| source.visit(visit)),
+            QueryBody::Union { left, right, .. } => {
+                left.visit_sources(visit);
+                right.visit_sources(visit);
+            }
+        }
+    }
+}
+
+impl TableRef {
+    fn nesting(&self) -> u32 {
+        match self {
+            Self::Table { .. } => 0,
+            Self::Subquery { query, .. } => query.nesting(),
+            Self::Join(join) => 1 + join.left.nesting().max(join.right.nesting()),
+        }
+    }
+
+    fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
+        visit(self);
+        match self {
+            Self::Table { .. } => {}
+            Self::Subquery { query, .. } => query.visit_sources(visit),
+            Self::Join(join) => {
+                join.left.visit(visit);
+                join.right.visit(visit);
+            }
+        }
+    }
+}
+
 /// LIMIT or SLIMIT with its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {

@@ -129,6 +129,8 @@ pub enum Statement {
         or_replace: bool,
         /// What it stands for.
         query: Box<Query>,
+        /// The query as written, apart from the case of what is unquoted: what its columns are called depends on it.
+        text: String,
     },
     /// DROP VIEW.
     DropView {

@@ -12,7 +12,9 @@ use crate::ast::administration::{
 impl Display for CreateUser {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "CREATE USER {} PASS {}", Name(&self.name), Text(&self.password))?;
+        optional(f, " ENABLE ", self.enable)?;
         optional(f, " SYSINFO ", self.sysinfo)?;
+        optional(f, " CREATEDB ", self.create_databases)?;
         if self.hosts.is_empty() { Ok(()) } else { write!(f, " HOST {}", Texts(&self.hosts)) }
     }
 }
@@ -24,6 +26,7 @@ impl Display for AlterUser {
             Self::Password(password) => write!(f, "PASS {}", Text(password)),
             Self::Enable(value) => write!(f, "ENABLE {value}"),
             Self::Sysinfo(value) => write!(f, "SYSINFO {value}"),
+            Self::CreateDatabases(value) => write!(f, "CREATEDB {value}"),
             Self::AddHosts(hosts) => write!(f, "ADD HOST {}", Texts(hosts)),
             Self::DropHosts(hosts) => write!(f, "DROP HOST {}", Texts(hosts)),
         }

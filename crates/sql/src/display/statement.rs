@@ -60,8 +60,8 @@ impl Display for Statement {
             Self::DropIndex { name, if_exists } => drop_object(f, "INDEX", *if_exists, name),
             Self::CreateTsma(tsma) => tsma.fmt(f),
             Self::DropTsma { name, if_exists } => drop_object(f, "TSMA", *if_exists, name),
-            Self::CreateView { name, or_replace, query } => {
-                write!(f, "CREATE {}VIEW {name} AS {query}", if *or_replace { "OR REPLACE " } else { "" })
+            Self::CreateView { name, or_replace, text, .. } => {
+                write!(f, "CREATE {}VIEW {name} AS {text}", if *or_replace { "OR REPLACE " } else { "" })
             }
             Self::DropView { name, if_exists } => drop_object(f, "VIEW", *if_exists, name),
             Self::CreateUser(user) => user.fmt(f),

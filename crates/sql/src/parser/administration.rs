@@ -60,15 +60,26 @@ impl Parser<'_> {
         let name = self.user_name()?;
         self.expect_word("pass")?;
         let password = self.password()?;
-        let sysinfo = if self.eat_word("sysinfo") { Some(self.integer()?) } else { None };
-        let hosts = if self.eat_word("host") { self.comma_separated(Self::string)? } else { Vec::new() };
-        Ok(Statement::CreateUser(CreateUser { name, password, sysinfo, hosts }))
+        let (mut enable, mut sysinfo, mut create_databases, mut hosts) = (None, None, None, Vec::new());
+        loop {
+            if self.eat_word("sysinfo") {
+                sysinfo = Some(self.integer()?);
+            } else if self.eat_word("createdb") {
+                create_databases = Some(self.integer()?);
+            } else if self.eat_word("enable") {
+                enable = Some(self.integer()?);
+            } else if self.eat_word("host") {
+                hosts = self.comma_separated(Self::string)?;
+            } else {
+                return Ok(Statement::CreateUser(CreateUser { name, password, enable, sysinfo, create_databases, hosts }));
+            }
+        }
     }
 
     pub(super) fn alter_user(&mut self) -> Result<Statement> {
         let name = self.user_name()?;
         let word = self.word();
-        if !matches!(word, "pass" | "enable" | "sysinfo" | "add" | "drop") {
+        if !matches!(word, "pass" | "enable" | "sysinfo" | "createdb" | "add" | "drop") {
             return Err(self.unexpected());
         }
         self.advance();
@@ -76,6 +87,7 @@ impl Parser<'_> {
             "pass" => AlterUser::Password(self.password()?),
             "enable" => AlterUser::Enable(self.integer()?),
             "sysinfo" => AlterUser::Sysinfo(self.integer()?),
+            "createdb" => AlterUser::CreateDatabases(self.integer()?),
             _ => {
                 self.expect_word("host")?;
                 let hosts = self.comma_separated(Self::string)?;

@@ -14,7 +14,7 @@ pub(crate) use expr::balanced;
 
 use crate::{
     MAX_STATEMENT,
-    ast::{ObjectName, Statement},
+    ast::{ObjectName, Statement, expr::Expr},
     lexer::{self, Token, TokenKind},
 };
 
@@ -45,6 +45,14 @@ pub fn parse(sql: &str) -> Result<Statement> {
         return Err(parser.unexpected());
     }
     Ok(statement)
+}
+
+/// The tree of one expression, such as a condition that was kept as text.
+pub fn parse_expression(sql: &str) -> Result<Expr> {
+    let folded = lexer::fold(sql);
+    let mut parser = Parser::new(&folded);
+    let expr = parser.expression()?;
+    if parser.at_end() { Ok(expr) } else { Err(parser.unexpected()) }
 }
 
 /// A cursor over a folded statement.

@@ -202,7 +202,9 @@ impl Parser<'_> {
     fn create_view(&mut self, or_replace: bool) -> Result<Statement> {
         let name = self.object_name()?;
         self.expect_word("as")?;
-        Ok(Statement::CreateView { name, or_replace, query: Box::new(self.query()?) })
+        let start = self.token.start;
+        let query = Box::new(self.query()?);
+        Ok(Statement::CreateView { name, or_replace, query, text: self.sql[start..self.previous.end].into() })
     }
 
     fn kill(&mut self) -> Result<Kill> {
