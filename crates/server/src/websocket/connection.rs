@@ -1,7 +1,7 @@
 //! One connection: frames in, frames out, keep-alive, and the limits that one client may not exceed.
 //!
 //! Every message is handled in a task of its own, so that a slow query holds up nothing behind it and replies may overtake each other. At most
-//! [`UNDER_WAY`] are handled at a time, and a reply counts until it stands in the queue of the writer, which holds [`QUEUED`]: a client that does
+//! [`Conversation::UNDER_WAY`] are handled at a time, and a reply counts until it stands in the queue of the writer, which holds [`QUEUED`]: a client that does
 //! not read cannot make the server hold more than that, and is dropped after a while. While nothing more is handled, a bounded amount is still
 //! read, so that a client's leaving is noticed.
 
@@ -15,11 +15,9 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
-use super::session::Session;
+use super::conversation::Conversation;
 use crate::connections::Place;
 
-/// Messages of one connection that are handled at a time.
-const UNDER_WAY: usize = 32;
 /// Replies that wait to be written.
 const QUEUED: usize = 8;
 /// Bytes that are read ahead while nothing more is handled.
@@ -36,11 +34,11 @@ const WRITE: Duration = Duration::from_secs(60);
 const GOING_AWAY: u16 = 1001;
 
 /// Serves one connection to its end.
-pub async fn serve<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S, session: Session, deflates: bool, place: Arc<Place>) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Send + 'static, C: Conversation>(stream: S, session: C, deflates: bool, place: Arc<Place>) {
     let (reader, writer) = tokio::io::split(stream);
     let (sender, receiver) = mpsc::channel(QUEUED);
     let writing = tokio::spawn(write(writer, receiver));
-    let (limit, patience) = (session.server.options.body_bytes, session.server.options.stop_timeout);
+    let (limit, patience) = (session.options().body_bytes, session.options().stop_timeout);
     let session = Arc::new(session);
     let mut connection = Connection {
         reader,
@@ -48,7 +46,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S, sessio
         read_ahead: 0,
         output: Output { sender, deflates },
         session: Arc::clone(&session),
-        under_way: Arc::new(Semaphore::new(UNDER_WAY)),
+        under_way: Arc::new(Semaphore::new(C::UNDER_WAY)),
     };
     let end = connection.converse(&place).await;
     session.leave();
@@ -66,24 +64,24 @@ enum End {
     Stopped,
 }
 
-struct Connection<R> {
+struct Connection<R, C> {
     reader: R,
     decoder: Decoder,
     /// Bytes that were read since the decoder last had no whole message.
     read_ahead: usize,
     output: Output,
-    session: Arc<Session>,
+    session: Arc<C>,
     under_way: Arc<Semaphore>,
 }
 
-impl<R: AsyncRead + Unpin> Connection<R> {
+impl<R: AsyncRead + Unpin, C: Conversation> Connection<R, C> {
     async fn converse(&mut self, place: &Place) -> End {
         let mut stopped = place.stopped.clone();
         let mut ticks = interval(PING);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick is at once.
         ticks.tick().await;
-        let mut sweeps = interval((self.session.result_timeout() / 4).max(Duration::from_millis(50)));
+        let mut sweeps = interval(self.session.rest());
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silence = Instant::now() + SILENCE;
         let mut buffer = vec![0; READ];
@@ -96,6 +94,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                         continue;
                     }
                     Ok(Some(Message::Pong(_))) => continue,
+                    Ok(Some(message)) if self.session.does_at_once(&message) => continue,
                     Ok(Some(Message::Close(_))) => return End::Left,
                     Ok(message @ Some(_)) => waiting = message,
                     Ok(None) => self.read_ahead = 0,
@@ -127,7 +126,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     // Where replies wait to be written, they keep the connection alive.
                     let _ = self.output.try_send(&Message::Ping(Vec::new()));
                 }
-                _ = sweeps.tick() => self.session.drop_idle_results(),
+                _ = sweeps.tick() => self.session.look_after(),
                 () = self.output.sender.closed() => return End::Left,
                 _ = stopped.wait_for(|stop| *stop) => return End::Stopped,
             }
@@ -140,7 +139,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             End::Left => return,
             End::Broken(violation) => Message::Close(Some((violation.code, violation.reason))),
             End::Stopped => {
-                let _ = timeout(patience, self.under_way.acquire_many(UNDER_WAY as u32)).await;
+                let _ = timeout(patience, self.under_way.acquire_many(C::UNDER_WAY as u32)).await;
                 Message::Close(Some((GOING_AWAY, "the server stops".to_owned())))
             }
         };

@@ -1,12 +1,15 @@
-//! The WebSocket endpoints (spec/protocols.md section 3): `/ws` and its forerunners `/rest/ws`, `/rest/stmt`, `/rest/schemaless`.
+//! The WebSocket endpoints (spec/protocols.md section 3): `/ws`, its forerunners `/rest/ws`, `/rest/stmt`, `/rest/schemaless`, and
+//! `/rest/tmq`.
 //!
 //! `upgrade` makes a request a connection, `connection` moves messages in and out and knows limits and time-outs, `session` decides which
 //! action a message is; one file a subject does it. Statements run in the server's turns like those over REST.
 
 mod action;
 mod blocks;
+mod cancellation;
 mod cells;
 mod connection;
+mod conversation;
 mod information;
 mod login;
 mod query;
@@ -18,6 +21,7 @@ mod session;
 mod statement;
 mod statement2;
 mod statements;
+mod tmq;
 mod upgrade;
 mod write_raw;
 
@@ -29,6 +33,8 @@ use axum::{
 };
 
 use crate::router::State;
+use session::Session;
+use tmq::Subscriber;
 
 /// Which path a client came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,20 +51,29 @@ pub enum Endpoint {
 
 /// `/ws`.
 pub async fn unified(state: Shared<Arc<State>>, request: Request) -> Response {
-    upgrade::answer(state.0, Endpoint::Unified, request)
+    serve(state.0, Endpoint::Unified, request)
 }
 
 /// `/rest/ws`.
 pub async fn query(state: Shared<Arc<State>>, request: Request) -> Response {
-    upgrade::answer(state.0, Endpoint::Query, request)
+    serve(state.0, Endpoint::Query, request)
 }
 
 /// `/rest/stmt`.
 pub async fn statement(state: Shared<Arc<State>>, request: Request) -> Response {
-    upgrade::answer(state.0, Endpoint::Statement, request)
+    serve(state.0, Endpoint::Statement, request)
 }
 
 /// `/rest/schemaless`.
 pub async fn schemaless_lines(state: Shared<Arc<State>>, request: Request) -> Response {
-    upgrade::answer(state.0, Endpoint::Schemaless, request)
+    serve(state.0, Endpoint::Schemaless, request)
+}
+
+/// `/rest/tmq`.
+pub async fn subscription(state: Shared<Arc<State>>, request: Request) -> Response {
+    upgrade::answer(request, move |client| Subscriber::new(state.0, client))
+}
+
+fn serve(state: Arc<State>, endpoint: Endpoint, request: Request) -> Response {
+    upgrade::answer(request, move |client| Session::new(state, endpoint, client))
 }

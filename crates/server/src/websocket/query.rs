@@ -12,7 +12,12 @@ use super::{
 /// Runs a statement. Of one with rows the reply gives the id to fetch them by.
 pub async fn run(session: &Session, head: &Head, sql: String) -> Result<Message> {
     let engine = session.engine()?.clone();
-    let opened = session.turn(move || Opened::pull(engine.execute(&sql, &[])?)).await;
+    let cancellable = session.cancellations.start(head.request);
+    let opened = session.turn(move || {
+        let result = engine.execute_cancellable(&sql, &[], cancellable.token())?;
+        Opened::pull(cancellable.follow(result))
+    });
+    let opened = opened.await;
     session.server.metrics.statement(head.received.elapsed());
     answer(session, Reply::new(head), "id", opened?)
 }

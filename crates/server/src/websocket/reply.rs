@@ -20,12 +20,14 @@ pub struct Head {
     pub received: Instant,
     /// The id of the statement, which replies about statements repeat even when they are errors.
     pub statement: Option<u64>,
+    /// The id of the message, which replies about messages repeat; errors where the request has one.
+    pub message: Option<u64>,
 }
 
 impl Head {
     /// The head of a request that has just come.
     pub fn new(action: impl Into<String>, request: u64) -> Self {
-        Self { action: action.into(), request, received: Instant::now(), statement: None }
+        Self { action: action.into(), request, received: Instant::now(), statement: None, message: None }
     }
 
     /// Nanoseconds since the request came.
@@ -55,9 +57,10 @@ impl Reply {
         let (message, action) = (Json::from(message), Json::from(head.action.as_str()));
         let text = format!("{{\"code\":{code},\"message\":{message},\"action\":{action},\"req_id\":{},\"timing\":{}", head.request, head.timing());
         let reply = Self { text };
-        match head.statement {
-            Some(statement) => reply.with("stmt_id", statement),
-            None => reply,
+        match (head.statement, head.message) {
+            (Some(statement), _) => reply.with("stmt_id", statement),
+            (None, Some(message)) if code == 0 || message != 0 => reply.with("message_id", message),
+            (None, _) => reply,
         }
     }
 

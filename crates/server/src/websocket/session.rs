@@ -16,6 +16,8 @@ use embudo_wire::{binary_message as binary, websocket::Message};
 use super::{
     Endpoint,
     action::{Action, binary_name, is_about_a_statement},
+    cancellation::Cancellations,
+    conversation::Conversation,
     information,
     login::{self, Login},
     query,
@@ -24,12 +26,17 @@ use super::{
     results::{self, Results},
     schemaless, statement, statement2,
     statements::Statements,
+    upgrade::Client,
     write_raw,
 };
 use crate::{
+    options::ServerOptions,
     router::State,
     version::{AdvertisedVersion, Since},
 };
+
+/// How our client's messages begin that stop a query. TDengine has no such action; there is no answer.
+const CANCEL: &str = "{\"action\":\"cancel\"";
 
 /// A session; every message of its connection is handled with it, several at a time.
 pub struct Session {
@@ -45,6 +52,8 @@ pub struct Session {
     pub results: Results,
     /// What the client has prepared.
     pub statements: Statements,
+    /// What runs for it and may be stopped.
+    pub cancellations: Cancellations,
     /// The address that the client reached this server by, where it said so.
     host: Option<String>,
     login: OnceLock<Login>,
@@ -53,15 +62,16 @@ pub struct Session {
 
 impl Session {
     /// A session of nobody yet.
-    pub fn new(server: Arc<State>, endpoint: Endpoint, host: Option<String>, address: IpAddr) -> Self {
+    pub fn new(server: Arc<State>, endpoint: Endpoint, client: Client) -> Self {
         Self {
             server,
             endpoint,
-            host,
-            address,
+            address: client.address,
+            host: client.host,
             logging_in: tokio::sync::Mutex::default(),
             results: Results::default(),
             statements: Statements::default(),
+            cancellations: Cancellations::default(),
             login: OnceLock::new(),
             left: AtomicBool::new(false),
         }
@@ -104,30 +114,6 @@ impl Session {
             return Err(Error::new(code::QUERY_TERMINATED));
         }
         self.server.turns.first(work).await.and_then(|outcome| outcome)
-    }
-
-    /// The client is gone: what runs for it ends, what it holds is let go.
-    pub fn leave(&self) {
-        self.left.store(true, Ordering::Release);
-        if let Ok(engine) = self.engine() {
-            engine.interrupt();
-        }
-        self.results.clear();
-        self.statements.clear();
-    }
-
-    /// Lets go of results that nobody fetches.
-    pub fn drop_idle_results(&self) {
-        self.results.drop_idle(self.result_timeout());
-    }
-
-    /// Answers a message; some get no answer.
-    pub async fn handle(&self, message: Message) -> Option<Message> {
-        match message {
-            Message::Text(text) => self.handle_text(&text).await,
-            Message::Binary(bytes) => self.handle_binary(&bytes).await,
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => None,
-        }
     }
 
     fn failed(&self, head: &Head, error: &Error) -> Message {
@@ -227,5 +213,47 @@ impl Session {
             binary::action::VALIDATE_SQL => query::validate(self, head, body).await,
             other => Err(Error::internal(format!("binary action {other} has a name and no meaning"))),
         }
+    }
+}
+
+impl Conversation for Session {
+    const UNDER_WAY: usize = 32;
+
+    fn options(&self) -> &ServerOptions {
+        &self.server.options
+    }
+
+    async fn handle(&self, message: Message) -> Option<Message> {
+        match message {
+            Message::Text(text) => self.handle_text(&text).await,
+            Message::Binary(bytes) => self.handle_binary(&bytes).await,
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => None,
+        }
+    }
+
+    /// A message may ask that a query be stopped.
+    fn does_at_once(&self, message: &Message) -> bool {
+        let Message::Text(text) = message else { return false };
+        let Some(request) = text.starts_with(CANCEL).then(|| Request::parse(text)).flatten() else { return false };
+        let named = request.arguments.unsigned("id").ok().filter(|_| self.login().is_ok());
+        named.inspect(|id| self.cancellations.cancel(*id)).is_some()
+    }
+
+    fn rest(&self) -> Duration {
+        (self.result_timeout() / 4).max(Duration::from_millis(50))
+    }
+
+    /// Lets go of results that nobody fetches.
+    fn look_after(&self) {
+        self.results.drop_idle(self.result_timeout());
+    }
+
+    fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+        if let Ok(engine) = self.engine() {
+            engine.interrupt();
+        }
+        self.results.clear();
+        self.statements.clear();
     }
 }

@@ -1,6 +1,7 @@
 //! Prepared statements of the second kind: `stmt2_init` … `stmt2_result`. Tables, tags and columns come in one payload, or all columns of the
 //! statement at once; both are decoded by `wire::stmt2`.
 
+use embudo_engine::BoundCells;
 use embudo_types::{Error, Precision, Result, code};
 use embudo_wire::{
     stmt2::{self, BoundColumn, TableBind},
@@ -73,8 +74,8 @@ fn execute(prepared: &mut Prepared) -> Result<u64> {
     if !columns.is_empty() {
         let mut columns: Vec<_> = columns.into_iter().collect();
         columns.sort_by_key(|(number, _)| *number);
-        let cells: Vec<_> = columns.into_iter().map(|(_, array)| array).collect();
-        prepared.statement()?.bind(&cells)?;
+        let cells: Vec<_> = columns.into_iter().map(|(_, cells)| cells).collect();
+        prepared.statement()?.bind_cells(&cells)?;
     }
     prepared.statement()?.execute()
 }
@@ -105,9 +106,9 @@ pub async fn bind(session: &Session, head: &Head, id: u64, body: &[u8]) -> Resul
 
 fn bind_tables(prepared: &mut Prepared, tables: Vec<TableBind>, column: Option<usize>) -> Result<()> {
     if let Some(number) = column {
-        let single = |table: TableBind| arrays(table.columns).pop();
-        let array = tables.into_iter().next().and_then(single).ok_or_else(|| Error::new(code::INVALID_PARAMETERS))?;
-        prepared.columns.insert(number, array);
+        let single = |table: TableBind| bound(table.columns).pop();
+        let cells = tables.into_iter().next().and_then(single).ok_or_else(|| Error::new(code::INVALID_PARAMETERS))?;
+        prepared.columns.insert(number, cells);
         return Ok(());
     }
     let statement = prepared.statement()?;
@@ -119,7 +120,7 @@ fn bind_tables(prepared: &mut Prepared, tables: Vec<TableBind>, column: Option<u
             statement.set_tag_cells(&arrays(table.tags))?;
         }
         if !table.columns.is_empty() {
-            statement.bind(&arrays(table.columns))?;
+            statement.bind_cells(&bound(table.columns))?;
         }
     }
     Ok(())
@@ -127,6 +128,11 @@ fn bind_tables(prepared: &mut Prepared, tables: Vec<TableBind>, column: Option<u
 
 fn arrays(columns: Vec<BoundColumn>) -> Vec<arrow_array::ArrayRef> {
     columns.into_iter().map(|column| plain(column.array)).collect()
+}
+
+/// Cells of rows; some may not be set.
+fn bound(columns: Vec<BoundColumn>) -> Vec<BoundCells> {
+    columns.into_iter().map(|column| BoundCells { array: plain(column.array), present: column.present }).collect()
 }
 
 fn parameters(columns: Vec<BoundColumn>) -> Vec<arrow_array::ArrayRef> {
@@ -144,7 +150,7 @@ pub async fn bind_and_execute(session: &Session, head: &Head, id: u64, body: &[u
             prepared.bound = Some(parameters(columns));
             return prepared.run_query();
         }
-        if let Err(error) = statement.bind_parameters(&arrays(columns)) {
+        if let Err(error) = statement.bind_parameter_cells(&bound(columns)) {
             statement.clear();
             return Err(error);
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use arrow_array::{Array, ArrayRef, Int64Array, NullArray, StringArray, cast::AsArray, types::TimestampMillisecondType};
-use embudo_engine::{FieldRole, Statement, StatementField};
+use embudo_engine::{BoundCells, FieldRole, Statement, StatementField};
 use embudo_types::{DataType, Error, Result, code};
 use serde_json::Value as Json;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -28,7 +28,7 @@ pub struct Prepared {
     /// Cells that were bound: rows of an INSERT that are not added yet, or the parameters of a query.
     pub bound: Option<Vec<ArrayRef>>,
     /// Single columns that were bound, by their numbers.
-    pub columns: HashMap<usize, ArrayRef>,
+    pub columns: HashMap<usize, BoundCells>,
     /// What a query gave.
     pub result: Option<Box<HeldResult>>,
     /// A call that cannot be taken back made it useless.
