@@ -1,5 +1,6 @@
 //! A chunk that grows in place: fixed capacity, one writer, readers that see whole records up to a sequence. Nothing published is
-//! ever changed or moved, so what readers get are views, not copies.
+//! ever changed or moved, so what readers get are views, not copies. Runs, timestamps and cells lie in one piece of memory, so that a
+//! row that comes alone touches little of it; only bytes of text and states of cells that are no values have their own.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,14 +10,16 @@ use arrow_array::types::{
     ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, cast::AsArray, make_array};
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, make_array};
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use arrow_data::ArrayDataBuilder;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use embudo_types::{Error, Result};
 
 use super::append_bytes::{AppendBytes, Writer};
-use crate::cells::{Layout, fixed_values, variable_values};
+use super::chunk_layout::{CAPACITY_STEP, ChunkLayout, RUN_BYTES, Slot};
+use super::incoming::{Cells, Incoming, IncomingColumn};
+use crate::cells::Layout;
 use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Sequence};
 
 /// Rows of the largest chunk.
@@ -28,36 +31,34 @@ const VALUE: u8 = 0;
 const NULL: u8 = 1;
 const ABSENT: u8 = 2;
 
-/// The columns a chunk holds.
-pub(super) type ChunkLayout = Vec<(ColumnId, ArrowType)>;
-
 /// A growing chunk, as readers see it.
 pub(crate) struct ActiveChunk {
     capacity: usize,
+    layout: Arc<ChunkLayout>,
     /// Of all its rows.
     schema_version: u32,
     /// Sequence that run entries are counted from.
     base: Sequence,
     /// Published runs; each run is (sequence - base, row end), two u32.
     run_count: AtomicUsize,
-    runs: Arc<AppendBytes>,
-    timestamps: Arc<AppendBytes>,
-    key: Option<GrowingColumn>,
-    columns: Vec<GrowingColumn>,
+    /// Runs, timestamps, then each slot's values.
+    memory: Arc<AppendBytes>,
+    /// One a slot.
+    extras: Box<[Extra]>,
 }
 
-struct GrowingColumn {
-    id: ColumnId,
-    data_type: ArrowType,
-    /// Values, or offsets of variable-width cells; one byte a BOOL.
-    values: Arc<AppendBytes>,
+/// What of a column lies elsewhere.
+#[derive(Default)]
+struct Extra {
+    /// Bytes of variable-width cells.
     bytes: Option<Arc<AppendBytes>>,
     /// One byte a row, there from the first cell that is not a value.
     states: OnceLock<Arc<AppendBytes>>,
 }
 
-struct ColumnWriter {
-    values: Writer,
+/// The writing side of [`Extra`].
+#[derive(Default)]
+struct ExtraWriter {
     bytes: Option<Writer>,
     states: Option<Writer>,
     /// End of the last cell in `bytes`.
@@ -68,47 +69,28 @@ struct ColumnWriter {
 pub(super) struct ActiveWriter {
     chunk: Arc<ActiveChunk>,
     rows: usize,
-    runs: Writer,
-    timestamps: Writer,
-    key: Option<ColumnWriter>,
-    columns: Vec<ColumnWriter>,
-}
-
-impl GrowingColumn {
-    fn create(id: ColumnId, data_type: &ArrowType, capacity: usize, first_cells: usize) -> (Self, ColumnWriter) {
-        let ((values, values_writer), bytes) = match Layout::of(data_type) {
-            Layout::Bits => (AppendBytes::create(capacity), None),
-            Layout::Fixed(width) => (AppendBytes::create(capacity * width), None),
-            Layout::Variable => (AppendBytes::create((capacity + 1) * 4), Some(AppendBytes::create((capacity * VARIABLE_BYTES).max(first_cells)))),
-        };
-        let (bytes, bytes_writer) = bytes.unzip();
-        let column = Self { id, data_type: data_type.clone(), values, bytes, states: OnceLock::new() };
-        (column, ColumnWriter { values: values_writer, bytes: bytes_writer, states: None, end: 0 })
-    }
-
-    fn memory(&self) -> usize {
-        self.values.capacity() + self.bytes.as_deref().map_or(0, AppendBytes::capacity) + self.states.get().map_or(0, |states| states.capacity())
-    }
+    memory: Writer,
+    extras: Box<[ExtraWriter]>,
 }
 
 impl ActiveWriter {
-    /// A chunk for up to `capacity` rows like those of `first`, whose rows it will take next.
-    pub(super) fn create(capacity: usize, layout: &ChunkLayout, first: &ColumnBatch, rows: &Range<usize>, base: Sequence) -> Self {
-        let (runs, runs_writer) = AppendBytes::create(capacity * 8);
-        let (timestamps, timestamps_writer) = AppendBytes::create(capacity * 8);
-        let key = first.key.as_ref().map(|key| GrowingColumn::create(0, key.data_type(), capacity, variable_size(&**key, rows)));
-        let (key, key_writer) = key.unzip();
-        let mut columns = Vec::with_capacity(layout.len());
-        let mut writers = Vec::with_capacity(layout.len());
-        for (id, data_type) in layout {
-            let first_cells = first.columns.iter().find(|column| column.id == *id).map_or(0, |column| variable_size(&*column.array, rows));
-            let (column, writer) = GrowingColumn::create(*id, data_type, capacity, first_cells);
-            columns.push(column);
-            writers.push(writer);
+    /// A chunk for up to `capacity` rows of a layout, among them the given ones, which it will take next.
+    pub(super) fn create(capacity: usize, layout: Arc<ChunkLayout>, rows: &mut Incoming<'_>, range: &Range<usize>, base: Sequence) -> Self {
+        let capacity = capacity.next_multiple_of(CAPACITY_STEP);
+        let (memory, memory_writer) = AppendBytes::create(layout.bytes(capacity));
+        let mut extras: Vec<(Extra, ExtraWriter)> = layout.slots.iter().map(|_| Default::default()).collect();
+        let places = rows.places(&layout).map(<[_]>::to_vec).unwrap_or_default();
+        for (at, slot) in layout.slots.iter().enumerate().filter(|(_, slot)| slot.layout == Layout::Variable) {
+            let first = places.get(at).copied().flatten().map_or(0, |place| rows.columns[place].cells.variable_size(range));
+            let (bytes, writer) = AppendBytes::create((capacity * VARIABLE_BYTES).max(first));
+            (extras[at].0.bytes, extras[at].1.bytes) = (Some(bytes), Some(writer));
+            debug_assert!(slot.offset(capacity) < memory.capacity(), "inside");
         }
-        let schema_version = first.schema_version;
-        let chunk = Arc::new(ActiveChunk { capacity, schema_version, base, run_count: AtomicUsize::new(0), runs, timestamps, key, columns });
-        Self { chunk, rows: 0, runs: runs_writer, timestamps: timestamps_writer, key: key_writer, columns: writers }
+        let (extras, writers): (Vec<_>, Vec<_>) = extras.into_iter().unzip();
+        let schema_version = rows.batch.schema_version;
+        let extras = extras.into_boxed_slice();
+        let chunk = Arc::new(ActiveChunk { capacity, layout, schema_version, base, run_count: AtomicUsize::new(0), memory, extras });
+        Self { chunk, rows: 0, memory: memory_writer, extras: writers.into_boxed_slice() }
     }
 
     /// The reading side.
@@ -121,56 +103,148 @@ impl ActiveWriter {
         self.rows
     }
 
-    /// How many of the rows fit: none if a column, a type or the sequence does not.
-    pub(super) fn room(&self, batch: &ColumnBatch, rows: &Range<usize>, sequence: Sequence) -> usize {
-        if batch.schema_version != self.chunk.schema_version || sequence - self.chunk.base > u64::from(u32::MAX) {
+    /// How many rows of the range fit: none if a column, a type or the sequence does not.
+    pub(super) fn room(&self, rows: &mut Incoming<'_>, range: &Range<usize>, sequence: Sequence) -> usize {
+        let chunk = &*self.chunk;
+        if rows.batch.schema_version != chunk.schema_version || sequence - chunk.base > u64::from(u32::MAX) || rows.places(&chunk.layout).is_none() {
             return 0;
         }
-        if batch.key.as_ref().map(Array::data_type) != self.chunk.key.as_ref().map(|key| &key.data_type) {
-            return 0;
-        }
-        let mut room = rows.len().min(self.chunk.capacity - self.rows);
-        if let (Some(key), Some(writer)) = (&batch.key, &self.key) {
-            room = room.min(writer.room(&**key, rows));
-        }
-        for (at, column) in batch.columns.iter().enumerate() {
-            match self.chunk.place(at, column.id) {
-                Some(place) if self.chunk.columns[place].data_type == *column.array.data_type() => {
-                    room = room.min(self.columns[place].room(&*column.array, rows));
+        let mut room = range.len().min(chunk.capacity - self.rows);
+        if chunk.layout.has_variable() {
+            let places = rows.places(&chunk.layout).unwrap_or_default().to_vec();
+            for (place, extra) in places.iter().zip(&self.extras) {
+                if let (Some(at), Some(_)) = (place, &extra.bytes) {
+                    room = room.min(extra.room(rows.columns[*at].cells, range));
                 }
-                _ => return 0,
             }
         }
         room
     }
 
     /// Appends rows that [`room`](Self::room) said fit, as one run of the record `sequence`.
-    pub(super) fn append(&mut self, batch: &ColumnBatch, rows: Range<usize>, sequence: Sequence) {
-        let (chunk, at) = (&self.chunk, self.rows);
-        let timestamps = batch.timestamps.inner().as_slice();
-        self.timestamps.write(at * 8, &timestamps[rows.start * 8..rows.end * 8]);
-        if let (Some(writer), Some(column), Some(key)) = (&mut self.key, &chunk.key, &batch.key) {
-            writer.append(column, chunk.capacity, at, &**key, None, &rows);
+    pub(super) fn append(&mut self, rows: &mut Incoming<'_>, range: Range<usize>, sequence: Sequence) {
+        self.append_ranges(rows, std::slice::from_ref(&range), sequence);
+    }
+
+    /// Whether all rows of the ranges fit.
+    pub(super) fn has_room_for(&self, rows: &mut Incoming<'_>, ranges: &[Range<usize>], count: usize, sequence: Sequence) -> bool {
+        let Some(first) = ranges.first() else { return true };
+        if self.rows + count > self.chunk.capacity || self.room(rows, first, sequence) < first.len() {
+            return false;
         }
-        let mut listed = 0;
-        for (position, given) in batch.columns.iter().enumerate() {
-            if let Some(place) = chunk.place(position, given.id) {
-                listed += 1;
-                self.columns[place].append(&chunk.columns[place], chunk.capacity, at, &*given.array, given.present.as_ref(), &rows);
+        let fits = |(at, extra): (usize, &ExtraWriter)| {
+            let Some(bytes) = &extra.bytes else { return true };
+            let Some(place) = rows.places(&self.chunk.layout).and_then(|places| places[at]) else { return true };
+            let size: usize = ranges.iter().map(|range| rows.columns[place].cells.variable_size(range)).sum();
+            extra.end + size <= bytes.capacity().min(i32::MAX as usize)
+        };
+        !self.chunk.layout.has_variable() || self.extras.iter().enumerate().all(fits)
+    }
+
+    /// Appends the rows of ranges, which fit, one behind another, as one run of the record `sequence`.
+    pub(super) fn append_ranges(&mut self, rows: &mut Incoming<'_>, ranges: &[Range<usize>], sequence: Sequence) {
+        let chunk = self.chunk.clone();
+        let (first, capacity) = (self.rows, chunk.capacity);
+        let timestamps = rows.batch.timestamps.inner().as_slice();
+        let start = chunk.layout.timestamps(capacity);
+        let mut count = 0;
+        for range in ranges {
+            self.memory.write(start + (first + count) * 8, &timestamps[range.start * 8..range.end * 8]);
+            count += range.len();
+        }
+        if rows.places(&chunk.layout).is_none() {
+            debug_assert!(false, "rows that do not fit");
+            return;
+        }
+        let (places, columns) = rows.matched();
+        for (at, slot) in chunk.layout.slots.iter().enumerate() {
+            match places.get(at).copied().flatten() {
+                Some(place) => self.append_column(at, slot, &columns[place], ranges),
+                None => self.append_absent(at, slot, count),
             }
         }
-        if listed < chunk.columns.len() {
-            for (column, writer) in chunk.columns.iter().zip(&mut self.columns) {
-                if !batch.columns.iter().any(|given| given.id == column.id) {
-                    writer.append_absent(column, chunk.capacity, at, rows.len());
+        self.rows += count;
+        let run = chunk.run_count.load(Ordering::Relaxed);
+        self.memory.write(run * RUN_BYTES, &((sequence - chunk.base) as u32).to_ne_bytes());
+        self.memory.write(run * RUN_BYTES + 4, &(self.rows as u32).to_ne_bytes());
+        chunk.run_count.store(run + 1, Ordering::Release);
+    }
+
+    fn append_column(&mut self, at: usize, slot: &Slot, column: &IncomingColumn<'_>, ranges: &[Range<usize>]) {
+        let (first, start) = (self.rows, slot.offset(self.chunk.capacity));
+        let mut row = first;
+        match column.cells {
+            Cells::Fixed(values, width) => {
+                for range in ranges {
+                    self.memory.write(start + row * width, &values[range.start * width..range.end * width]);
+                    row += range.len();
+                }
+            }
+            Cells::Bits(array) => {
+                for value in ranges.iter().cloned().flatten().map(|row| array.value(row)) {
+                    self.memory.write(start + row, &[u8::from(value)]);
+                    row += 1;
+                }
+            }
+            Cells::Variable(offsets, bytes) => {
+                let ExtraWriter { bytes: Some(writer), end, .. } = &mut self.extras[at] else { return };
+                for range in ranges {
+                    let from = offsets[range.start] as usize;
+                    writer.write(*end, &bytes[from..offsets[range.end] as usize]);
+                    for offset in &offsets[range.start + 1..=range.end] {
+                        let cell_end = *end + *offset as usize - from;
+                        self.memory.write(start + (row + 1) * 4, &(cell_end as i32).to_ne_bytes());
+                        row += 1;
+                    }
+                    *end += offsets[range.end] as usize - from;
                 }
             }
         }
-        self.rows += rows.len();
-        let run = chunk.run_count.load(Ordering::Relaxed);
-        self.runs.write(run * 8, &((sequence - chunk.base) as u32).to_ne_bytes());
-        self.runs.write(run * 8 + 4, &(self.rows as u32).to_ne_bytes());
-        chunk.run_count.store(run + 1, Ordering::Release);
+        if column.nulls.is_none() && column.present.is_none() {
+            return;
+        }
+        for (to, from) in (first..).zip(ranges.iter().cloned().flatten()) {
+            if column.present.is_some_and(|present| !present.value(from)) {
+                self.mark(at, to, ABSENT);
+            } else if column.nulls.is_some_and(|nulls| nulls.is_null(from)) {
+                self.mark(at, to, NULL);
+            }
+        }
+    }
+
+    fn append_absent(&mut self, at: usize, slot: &Slot, rows: usize) {
+        let start = slot.offset(self.chunk.capacity);
+        for row in self.rows..self.rows + rows {
+            if slot.layout == Layout::Variable {
+                let end = self.extras[at].end as i32;
+                self.memory.write(start + (row + 1) * 4, &end.to_ne_bytes());
+            }
+            self.mark(at, row, ABSENT);
+        }
+    }
+
+    fn mark(&mut self, at: usize, row: usize, state: u8) {
+        let chunk = &self.chunk;
+        let writer = self.extras[at].states.get_or_insert_with(|| {
+            let (states, writer) = AppendBytes::create(chunk.capacity);
+            // The one writer sets it, once.
+            let _ = chunk.extras[at].states.set(states);
+            writer
+        });
+        writer.write(row, &[state]);
+    }
+}
+
+impl ExtraWriter {
+    /// How many rows of the range have room in `bytes`.
+    fn room(&self, cells: Cells<'_>, range: &Range<usize>) -> usize {
+        let (Some(bytes), Cells::Variable(offsets, _)) = (&self.bytes, cells) else { return range.len() };
+        let free = (bytes.capacity() - self.end).min(i32::MAX as usize - self.end);
+        let cells = &offsets[range.start..=range.end];
+        if (cells[cells.len() - 1] - cells[0]) as usize <= free {
+            return range.len();
+        }
+        cells.partition_point(|end| (end - cells[0]) as usize <= free) - 1
     }
 }
 
@@ -188,94 +262,10 @@ fn partition_point(count: usize, holds: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-/// Bytes of the variable-width cells of some rows; 0 for other layouts.
-fn variable_size(array: &dyn Array, rows: &Range<usize>) -> usize {
-    variable_values(array).map_or(0, |(offsets, _)| (offsets[rows.end] - offsets[rows.start]) as usize)
-}
-
-impl ColumnWriter {
-    fn room(&self, array: &dyn Array, rows: &Range<usize>) -> usize {
-        let (Some(bytes), Some((offsets, _))) = (&self.bytes, variable_values(array)) else { return rows.len() };
-        let free = (bytes.capacity() - self.end).min(i32::MAX as usize - self.end);
-        let cells = &offsets[rows.start..=rows.end];
-        if (cells[cells.len() - 1] - cells[0]) as usize <= free {
-            return rows.len();
-        }
-        cells.partition_point(|end| (end - cells[0]) as usize <= free) - 1
-    }
-
-    fn append(&mut self, column: &GrowingColumn, capacity: usize, at: usize, array: &dyn Array, present: Option<&BooleanBuffer>, rows: &Range<usize>) {
-        match Layout::of(&column.data_type) {
-            Layout::Fixed(width) => {
-                if let Some(values) = fixed_values(array) {
-                    self.values.write(at * width, &values.as_slice()[rows.start * width..rows.end * width]);
-                }
-            }
-            Layout::Bits => {
-                if let Some(array) = array.as_boolean_opt() {
-                    for (offset, row) in rows.clone().enumerate() {
-                        self.values.write(at + offset, &[u8::from(array.value(row))]);
-                    }
-                }
-            }
-            Layout::Variable => {
-                if let (Some((offsets, bytes)), Some(writer)) = (variable_values(array), &mut self.bytes) {
-                    let first = offsets[rows.start] as usize;
-                    writer.write(self.end, &bytes[first..offsets[rows.end] as usize]);
-                    for (offset, row) in rows.clone().enumerate() {
-                        let end = self.end + offsets[row + 1] as usize - first;
-                        self.values.write((at + offset + 1) * 4, &(end as i32).to_ne_bytes());
-                    }
-                    self.end += offsets[rows.end] as usize - first;
-                }
-            }
-        }
-        if array.null_count() == 0 && present.is_none() {
-            return;
-        }
-        for (offset, row) in rows.clone().enumerate() {
-            let state = if present.is_some_and(|present| !present.value(row)) {
-                ABSENT
-            } else if array.is_null(row) {
-                NULL
-            } else {
-                continue;
-            };
-            self.mark(column, capacity, at + offset, state);
-        }
-    }
-
-    fn append_absent(&mut self, column: &GrowingColumn, capacity: usize, at: usize, rows: usize) {
-        for row in at..at + rows {
-            if self.bytes.is_some() {
-                self.values.write((row + 1) * 4, &(self.end as i32).to_ne_bytes());
-            }
-            self.mark(column, capacity, row, ABSENT);
-        }
-    }
-
-    fn mark(&mut self, column: &GrowingColumn, capacity: usize, row: usize, state: u8) {
-        let writer = self.states.get_or_insert_with(|| {
-            let (states, writer) = AppendBytes::create(capacity);
-            // The one writer sets it, once.
-            let _ = column.states.set(states);
-            writer
-        });
-        writer.write(row, &[state]);
-    }
-}
-
 impl ActiveChunk {
-    fn place(&self, guess: usize, id: ColumnId) -> Option<usize> {
-        if self.columns.get(guess).is_some_and(|column| column.id == id) {
-            return Some(guess);
-        }
-        self.columns.iter().position(|column| column.id == id)
-    }
-
     /// The columns held.
-    pub(super) fn layout(&self) -> ChunkLayout {
-        self.columns.iter().map(|column| (column.id, column.data_type.clone())).collect()
+    pub(super) fn layout(&self) -> &Arc<ChunkLayout> {
+        &self.layout
     }
 
     /// Rows it has room for.
@@ -290,16 +280,21 @@ impl ActiveChunk {
 
     /// Bytes taken.
     pub(super) fn memory(&self) -> usize {
-        let columns: usize = self.columns.iter().chain(&self.key).map(GrowingColumn::memory).sum();
-        columns + self.runs.capacity() + self.timestamps.capacity() + size_of::<Self>()
+        let extra = |extra: &Extra| extra.bytes.as_deref().map_or(0, AppendBytes::capacity) + extra.states.get().map_or(0, |states| states.capacity());
+        let extras: usize = self.extras.iter().map(extra).sum();
+        self.memory.capacity() + extras + size_of::<Self>() + self.extras.len() * (size_of::<Extra>() + size_of::<ExtraWriter>()) + size_of::<ActiveWriter>()
     }
 
     /// A published run: (sequence - base, row end).
     fn run(&self, at: usize) -> (u32, u32) {
-        // SAFETY: callers ask for runs below an acquired count, written before it was published.
-        let bytes = unsafe { self.runs.slice((at + 1) * 8) };
-        let word = |from: usize| bytes[from..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
-        (word(at * 8), word(at * 8 + 4))
+        let word = |from: usize| self.cell::<4>(from).map_or(0, u32::from_ne_bytes);
+        (word(at * RUN_BYTES), word(at * RUN_BYTES + 4))
+    }
+
+    /// Some bytes of the memory, of a published run or row.
+    fn cell<const WIDTH: usize>(&self, offset: usize) -> Option<[u8; WIDTH]> {
+        // SAFETY: callers ask for what lies below an acquired count, written before it was published.
+        unsafe { self.memory.slice(offset..offset + WIDTH) }.first_chunk().copied()
     }
 
     /// Rows of records up to `visible`.
@@ -319,58 +314,50 @@ impl ActiveChunk {
 
     /// Whether rows of both can stand in one batch without absent cells.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let same = |left: &GrowingColumn, right: &GrowingColumn| left.id == right.id && left.data_type == right.data_type;
-        std::ptr::eq(self, other)
-            || (self.schema_version == other.schema_version
-                && self.columns.len() == other.columns.len()
-                && self.columns.iter().zip(&other.columns).all(|(left, right)| same(left, right))
-                && self.key.as_ref().zip(other.key.as_ref()).is_none_or(|(left, right)| same(left, right))
-                && self.key.is_some() == other.key.is_some())
+        self.schema_version == other.schema_version && Arc::ptr_eq(&self.layout, &other.layout)
     }
 
     /// Published rows of chunks that are alike, copied into a batch; at least one.
     pub(super) fn gather(uid: u64, rows: &[(&Self, usize)]) -> Result<ColumnBatch> {
         let first = rows[0].0;
-        let timestamps = rows.iter().map(|(chunk, row)| cell_of::<8>(&chunk.timestamps, *row).map_or(0, i64::from_ne_bytes)).collect();
-        let columns = (0..first.columns.len()).map(|at| {
-            let cells: Vec<(&GrowingColumn, usize)> = rows.iter().map(|(chunk, row)| (&chunk.columns[at], *row)).collect();
-            gather_column(&first.columns[at], &cells)
-        });
-        let columns = columns.collect::<Result<_>>()?;
-        let keys: Vec<(&GrowingColumn, usize)> = rows.iter().filter_map(|(chunk, row)| Some((chunk.key.as_ref()?, *row))).collect();
-        let key = first.key.as_ref().map(|key| Ok::<_, Error>(gather_column(key, &keys)?.array)).transpose()?;
+        let timestamp = |(chunk, row): &(&Self, usize)| chunk.cell(chunk.layout.timestamps(chunk.capacity) + row * 8).map_or(0, i64::from_ne_bytes);
+        let timestamps = rows.iter().map(timestamp).collect();
+        let columns = (0..first.layout.columns().len()).map(|at| gather_column(at, rows)).collect::<Result<_>>()?;
+        let key = first.layout.key().map(|at| Ok::<_, Error>(gather_column(at, rows)?.array)).transpose()?;
         Ok(ColumnBatch { uid, schema_version: first.schema_version, timestamps, key, columns })
     }
 
     /// The first `rows` timestamps (rows of a visible run).
     pub(super) fn timestamps(&self, rows: usize) -> ScalarBuffer<i64> {
+        let start = self.layout.timestamps(self.capacity);
         // SAFETY: the caller's row count comes from an acquired run, whose rows were written before it was published.
-        ScalarBuffer::from(unsafe { self.timestamps.view(rows * 8) })
+        ScalarBuffer::from(unsafe { self.memory.view(start..start + rows * 8) })
     }
 
     /// The first `rows` composite keys.
     pub(super) fn keys(&self, rows: usize) -> Result<Option<ArrayRef>> {
-        self.key.as_ref().map(|key| Ok(Self::column(key, rows)?.array)).transpose()
+        self.layout.key().map(|at| Ok(self.column(at, rows)?.array)).transpose()
     }
 
     /// The first `rows` cells of a column; `None` if the chunk does not hold it.
     pub(super) fn load(&self, id: ColumnId, rows: usize) -> Result<Option<BatchColumn>> {
-        self.columns.iter().find(|column| column.id == id).map(|column| Self::column(column, rows)).transpose()
+        self.layout.columns().iter().position(|slot| slot.id == id).map(|at| self.column(at, rows)).transpose()
     }
 
     /// All visible rows of a range as a batch.
     pub(super) fn batch(&self, uid: u64, rows: Range<usize>) -> Result<ColumnBatch> {
-        let columns = self.columns.iter().map(|column| Self::column(column, rows.end)).collect::<Result<Vec<_>>>()?;
+        let columns = (0..self.layout.columns().len()).map(|at| self.column(at, rows.end)).collect::<Result<Vec<_>>>()?;
         let whole = ColumnBatch { uid, schema_version: self.schema_version, timestamps: self.timestamps(rows.end), key: self.keys(rows.end)?, columns };
         Ok(crate::resolve::slice(&whole, rows))
     }
 
-    fn column(column: &GrowingColumn, rows: usize) -> Result<BatchColumn> {
-        let (nulls, present) = match column.states.get() {
+    fn column(&self, at: usize, rows: usize) -> Result<BatchColumn> {
+        let (slot, extra) = (&self.layout.slots[at], &self.extras[at]);
+        let (nulls, present) = match extra.states.get() {
             None => (None, None),
             Some(states) => {
                 // SAFETY: states of these rows were written before the run that covers them was published.
-                let states = unsafe { states.view(rows) };
+                let states = unsafe { states.view(0..rows) };
                 let any = |state| states.as_slice().contains(&state);
                 let valid = any(NULL) || any(ABSENT);
                 (
@@ -380,75 +367,72 @@ impl ActiveChunk {
             }
         };
         // SAFETY: values and offsets of these rows were written before the run that covers them was published.
-        let values = |length| unsafe { column.values.view(length) };
-        let array: ArrayRef = match Layout::of(&column.data_type) {
-            Layout::Bits => {
-                let bytes = values(rows);
-                Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(rows, |row| bytes[row] != 0), nulls))
-            }
-            Layout::Fixed(width) => fixed_array(&column.data_type, values(rows * width), nulls)?,
+        let values = unsafe { self.memory.view(slot.values(self.capacity, rows)) };
+        let array: ArrayRef = match slot.layout {
+            Layout::Bits => Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(rows, |row| values[row] != 0), nulls)),
+            Layout::Fixed(_) => fixed_array(&slot.data_type, values, nulls)?,
             Layout::Variable => {
-                let offsets = values((rows + 1) * 4);
-                let end = offsets.typed_data::<i32>()[rows] as usize;
-                let bytes = match &column.bytes {
+                let end = values.typed_data::<i32>()[rows] as usize;
+                let bytes = match &extra.bytes {
                     // SAFETY: bytes below the last published offset were written before it.
-                    Some(bytes) => unsafe { bytes.view(end) },
+                    Some(bytes) => unsafe { bytes.view(0..end) },
                     None => Buffer::from(Vec::<u8>::new()),
                 };
-                variable_array(&column.data_type, rows, offsets, bytes, nulls)
+                variable_array(&slot.data_type, rows, values, bytes, nulls)
             }
         };
-        Ok(BatchColumn { id: column.id, array, present })
+        Ok(BatchColumn { id: slot.id, array, present })
+    }
+
+    /// State of a published cell.
+    fn state(&self, at: usize, row: usize) -> u8 {
+        // SAFETY: the row is published.
+        let state = self.extras[at].states.get().map(|states| unsafe { states.slice(row..row + 1) });
+        state.and_then(|state| state.first().copied()).unwrap_or(VALUE)
     }
 }
 
-/// A fixed-width cell of a published row.
-fn cell_of<const WIDTH: usize>(values: &AppendBytes, row: usize) -> Option<[u8; WIDTH]> {
-    // SAFETY: the caller's row is published.
-    let bytes = unsafe { values.slice((row + 1) * WIDTH) };
-    bytes.get(row * WIDTH..)?.first_chunk().copied()
-}
-
-/// Cells of published rows, copied; the columns are of one type.
-fn gather_column(first: &GrowingColumn, cells: &[(&GrowingColumn, usize)]) -> Result<BatchColumn> {
-    let rows = cells.len();
-    let state = |(column, row): &(&GrowingColumn, usize)| column.states.get().and_then(|states| cell_of::<1>(states, *row)).map_or(VALUE, |[state]| state);
+/// One column of published rows of chunks that are alike.
+fn gather_column(at: usize, cells: &[(&ActiveChunk, usize)]) -> Result<BatchColumn> {
+    let (slot, rows) = (&cells[0].0.layout.slots[at], cells.len());
     let (mut nulls, mut present) = (None, None);
-    if cells.iter().any(|(column, _)| column.states.get().is_some()) {
-        let states: Vec<u8> = cells.iter().map(state).collect();
+    if cells.iter().any(|(chunk, _)| chunk.extras[at].states.get().is_some()) {
+        let states: Vec<u8> = cells.iter().map(|(chunk, row)| chunk.state(at, *row)).collect();
         nulls = states.iter().any(|state| *state != VALUE).then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| states[row] == VALUE)));
         present = states.contains(&ABSENT).then(|| BooleanBuffer::collect_bool(rows, |row| states[row] != ABSENT));
     }
-    let array: ArrayRef = match Layout::of(&first.data_type) {
+    let array: ArrayRef = match slot.layout {
         Layout::Bits => {
-            let set = |row: usize| cell_of::<1>(&cells[row].0.values, cells[row].1) == Some([1]);
+            let set = |row: usize| {
+                let (chunk, row) = cells[row];
+                chunk.cell::<1>(slot.offset(chunk.capacity) + row) == Some([1])
+            };
             Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(rows, set), nulls))
         }
         Layout::Fixed(width) => {
             let mut values = MutableBuffer::with_capacity(rows * width);
-            for (column, row) in cells {
+            for (chunk, row) in cells {
+                let start = slot.offset(chunk.capacity) + row * width;
                 // SAFETY: the rows are published.
-                let bytes = unsafe { column.values.slice((row + 1) * width) };
-                values.extend_from_slice(&bytes[row * width..]);
+                values.extend_from_slice(unsafe { chunk.memory.slice(start..start + width) });
             }
-            fixed_array(&first.data_type, values.into(), nulls)?
+            fixed_array(&slot.data_type, values.into(), nulls)?
         }
         Layout::Variable => {
             let (mut offsets, mut values) = (vec![0i32], Vec::new());
-            for (column, row) in cells {
-                let end = |row: usize| cell_of::<4>(&column.values, row).map_or(0, i32::from_ne_bytes) as usize;
-                let (from, to) = (end(*row), end(row + 1));
-                if let Some(bytes) = &column.bytes {
+            for (chunk, row) in cells {
+                let end = |row: usize| chunk.cell(slot.offset(chunk.capacity) + row * 4).map_or(0, i32::from_ne_bytes) as usize;
+                if let Some(bytes) = &chunk.extras[at].bytes {
                     // SAFETY: bytes below a published row's offset are published.
-                    values.extend_from_slice(&unsafe { bytes.slice(to) }[from..]);
+                    values.extend_from_slice(unsafe { bytes.slice(end(*row)..end(row + 1)) });
                 }
                 let end = i32::try_from(values.len()).map_err(|_| Error::internal("a table's text exceeds 2 GiB"))?;
                 offsets.push(end);
             }
-            variable_array(&first.data_type, rows, Buffer::from_vec(offsets), Buffer::from_vec(values), nulls)
+            variable_array(&slot.data_type, rows, Buffer::from_vec(offsets), Buffer::from_vec(values), nulls)
         }
     };
-    Ok(BatchColumn { id: first.id, array, present })
+    Ok(BatchColumn { id: slot.id, array, present })
 }
 
 /// An array over cells that were copied whole from arrays of the same type, with ascending offsets that end inside the bytes.

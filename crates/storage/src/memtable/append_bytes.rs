@@ -5,6 +5,7 @@
 //! published with release order and read with acquire order, and those bytes are never written again.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -38,13 +39,21 @@ impl AppendBytes {
         self.memory.len() * 16
     }
 
-    /// The first `length` bytes (never more than there are).
+    /// The part of a range that there is.
+    fn inside(&self, range: &Range<usize>) -> (usize, usize) {
+        let end = range.end.min(self.capacity());
+        let start = range.start.min(end);
+        (start, end - start)
+    }
+
+    /// Some of the bytes (never more than there are).
     ///
     /// # Safety
     /// Every one of them that the writer ever writes was written before the caller acquired the length that covers it.
-    pub(super) unsafe fn view(self: &Arc<Self>, length: usize) -> Buffer {
-        let length = length.min(self.capacity());
-        let pointer = NonNull::from(&*self.memory).cast::<u8>();
+    pub(super) unsafe fn view(self: &Arc<Self>, range: Range<usize>) -> Buffer {
+        let (start, length) = self.inside(&range);
+        // SAFETY: the start is inside the memory or at its end.
+        let pointer = unsafe { NonNull::from(&*self.memory).cast::<u8>().add(start) };
         // SAFETY: the memory lives as long as the buffer, which holds the reference; the bytes do not change any more.
         unsafe { Buffer::from_custom_allocation(pointer, length, self.clone()) }
     }
@@ -55,10 +64,10 @@ impl AppendBytes {
     ///
     /// # Safety
     /// As of [`view`](Self::view).
-    pub(super) unsafe fn slice(&self, length: usize) -> &[u8] {
-        let length = length.min(self.capacity());
+    pub(super) unsafe fn slice(&self, range: Range<usize>) -> &[u8] {
+        let (start, length) = self.inside(&range);
         // SAFETY: inside the memory, which lives as long as `self`; the bytes do not change any more.
-        unsafe { std::slice::from_raw_parts(self.memory.as_ptr().cast::<u8>(), length) }
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr().cast::<u8>().add(start), length) }
     }
 }
 

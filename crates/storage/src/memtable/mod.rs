@@ -4,7 +4,9 @@
 
 mod active;
 mod append_bytes;
+mod chunk_layout;
 mod chunk_list;
+mod incoming;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -19,14 +21,16 @@ use arrow_schema::DataType as ArrowType;
 use embudo_types::Result;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use active::{ActiveChunk, ActiveWriter, CHUNK_ROWS, ChunkLayout};
+use active::{ActiveChunk, ActiveWriter, CHUNK_ROWS};
 use append_bytes::{AppendBytes, Writer};
+use chunk_layout::{ChunkLayout, Layouts};
 use chunk_list::ChunkList;
+use incoming::Incoming;
 use source::{MemorySource, SealedChunk};
 
 use crate::cells::KeyValue;
 use crate::resolve::{gather, normalize, resolve, slice};
-use crate::rows::{BatchColumn, ColumnBatch, Sequence, SequenceRange, TablesBatch, Uid};
+use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Sequence, SequenceRange, TablesBatch, Uid};
 use crate::source::{Source, SourceRef, Tombstone};
 use crate::store::shard_of;
 
@@ -42,6 +46,7 @@ const PARTITIONS: usize = 64;
 /// Unflushed rows of one shard.
 pub(crate) struct MemoryTable {
     partitions: Box<[Partition]>,
+    layouts: Layouts,
     arena: ChunkList<ArenaChunk>,
     arena_writers: Mutex<Vec<ArenaWriter>>,
     tombstones: RwLock<FxHashMap<Uid, Vec<Tombstone>>>,
@@ -93,10 +98,14 @@ struct ArenaChunk {
 
 struct ArenaWriter {
     place: usize,
-    key: Option<ArrowType>,
-    layout: ChunkLayout,
     rows: ActiveWriter,
     links: Writer,
+}
+
+/// Rows of a table that go to arena chunks.
+struct ArenaRows {
+    child: Arc<Child>,
+    rows: Range<usize>,
 }
 
 impl MemoryTable {
@@ -104,6 +113,7 @@ impl MemoryTable {
     pub(crate) fn new() -> Self {
         Self {
             partitions: (0..PARTITIONS).map(|_| RwLock::default()).collect(),
+            layouts: Layouts::default(),
             arena: ChunkList::new(),
             arena_writers: Mutex::default(),
             tombstones: RwLock::default(),
@@ -192,36 +202,57 @@ impl MemoryTable {
 
     /// Adds rows whose keys ascend (see `resolve::normalize`). The caller is the shard's one writer; sequences never go back.
     pub(crate) fn append(&self, batch: &ColumnBatch, sequence: Sequence) -> Result<()> {
-        let rows = batch.rows();
-        if rows == 0 {
+        if batch.rows() == 0 {
             return Ok(());
         }
-        let child = self.child_to_write(batch.uid);
-        let mut writer = child.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let late = writer.late_rows(batch);
-        if late < rows {
-            child.newest.store(batch.timestamps[rows - 1], Ordering::Release);
-            writer.last = Some((batch.timestamps[rows - 1], batch.key.as_ref().and_then(|key| KeyValue::at(&**key, rows - 1))));
-        }
-        let in_arena = child.arena_rows.load(Ordering::Relaxed) as usize;
-        if child.chunks.get().is_none() && in_arena + rows <= ARENA_ROWS {
-            self.append_to_arena(&child, batch, sequence);
-        } else {
-            let list = child.chunks.get_or_init(|| {
-                self.bytes.fetch_add(size_of::<ChunkList<Listed>>() as u64, Ordering::Relaxed);
-                Box::new(ChunkList::new())
-            });
-            self.append_chunks(list, &mut writer.tail, true, batch, 0..late, sequence)?;
-            self.append_chunks(list, &mut writer.main, false, batch, late..rows, sequence)?;
-        }
-        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        let (mut incoming, mut arena) = (Incoming::new(batch), Vec::new());
+        self.append_run(batch.uid, &mut incoming, 0..batch.rows(), sequence, &mut arena)?;
+        self.append_to_arena(&mut incoming, &arena, sequence);
         self.touch(sequence);
         Ok(())
     }
 
     /// Adds the rows of those tables that belong to `shard` among `shards`; each run's keys ascend.
     pub(crate) fn append_tables(&self, batch: &TablesBatch, sequence: Sequence, shard: usize, shards: usize) -> Result<()> {
-        batch.tables().filter(|rows| shard_of(rows.uid, shards) == shard).try_for_each(|rows| self.append(&rows, sequence))
+        let (mut incoming, mut arena) = (Incoming::new(&batch.rows), Vec::new());
+        let mut start = 0;
+        for run in &batch.runs {
+            let rows = start..start + run.rows as usize;
+            start = rows.end;
+            if shard_of(run.uid, shards) == shard {
+                self.append_run(run.uid, &mut incoming, rows, sequence, &mut arena)?;
+            }
+        }
+        self.append_to_arena(&mut incoming, &arena, sequence);
+        self.touch(sequence);
+        Ok(())
+    }
+
+    /// Adds rows of one table, or lists those that are for the arena.
+    fn append_run(&self, uid: Uid, incoming: &mut Incoming<'_>, rows: Range<usize>, sequence: Sequence, arena: &mut Vec<ArenaRows>) -> Result<()> {
+        let child = self.child_to_write(uid);
+        let batch = incoming.batch;
+        let mut writer = child.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = writer.late_rows(batch, &rows);
+        if late < rows.len() {
+            child.newest.store(batch.timestamps[rows.end - 1], Ordering::Release);
+            writer.last = Some((batch.timestamps[rows.end - 1], batch.key.as_ref().and_then(|key| KeyValue::at(&**key, rows.end - 1))));
+        }
+        self.rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        let in_arena = child.arena_rows.load(Ordering::Relaxed) as usize;
+        if child.chunks.get().is_none() && in_arena + rows.len() <= ARENA_ROWS {
+            child.arena_rows.store((in_arena + rows.len()) as u32, Ordering::Relaxed);
+            drop(writer);
+            arena.push(ArenaRows { child, rows });
+            return Ok(());
+        }
+        let list = child.chunks.get_or_init(|| {
+            self.bytes.fetch_add(size_of::<ChunkList<Listed>>() as u64, Ordering::Relaxed);
+            Box::new(ChunkList::new())
+        });
+        let (tail, main) = (rows.start..rows.start + late, rows.start + late..rows.end);
+        self.append_chunks(list, &mut writer.tail, true, incoming, tail, sequence)?;
+        self.append_chunks(list, &mut writer.main, false, incoming, main, sequence)
     }
 
     fn child_to_write(&self, uid: Uid) -> Arc<Child> {
@@ -241,49 +272,72 @@ impl MemoryTable {
         child
     }
 
-    fn append_to_arena(&self, child: &Child, batch: &ColumnBatch, sequence: Sequence) {
+    /// Adds rows of several tables to arena chunks: as many at once as a chunk has room for.
+    fn append_to_arena(&self, incoming: &mut Incoming<'_>, mut arena: &[ArenaRows], sequence: Sequence) {
         let mut writers = self.arena_writers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rows = 0..batch.rows();
-        while !rows.is_empty() {
-            let (at, room) = self.arena_writer(&mut writers, batch, &rows, sequence);
+        let mut ranges: Vec<Range<usize>> = Vec::with_capacity(arena.len());
+        while let Some(first) = arena.first() {
+            let (at, room) = self.arena_writer(&mut writers, incoming, &first.rows, sequence);
             let writer = &mut writers[at];
-            let first = writer.rows.rows();
-            let mut head = child.head.load(Ordering::Relaxed);
-            for row in first..first + room {
-                writer.links.write(row * 4, &head.to_ne_bytes());
-                head = (writer.place * CHUNK_ROWS + row) as u32 + 1;
+            let free = writer.rows.chunk().capacity() - writer.rows.rows();
+            ranges.clear();
+            let mut count = 0;
+            for next in arena.iter().take_while(|next| {
+                count += next.rows.len();
+                count <= free
+            }) {
+                ranges.push(next.rows.clone());
             }
-            writer.rows.append(batch, rows.start..rows.start + room, sequence);
-            child.head.store(head, Ordering::Release);
-            rows.start += room;
+            let count = ranges.iter().map(ExactSizeIterator::len).sum();
+            if ranges.is_empty() || !writer.rows.has_room_for(incoming, &ranges, count, sequence) {
+                self.append_piecewise(&mut writers, incoming, first, (at, room), sequence);
+                arena = &arena[1..];
+                continue;
+            }
+            let mut row = writer.rows.rows();
+            for next in &arena[..ranges.len()] {
+                link_rows(writer, &next.child, &mut row, next.rows.len());
+            }
+            writer.rows.append_ranges(incoming, &ranges, sequence);
+            arena = &arena[ranges.len()..];
         }
-        child.arena_rows.fetch_add(batch.rows() as u32, Ordering::Relaxed);
+    }
+
+    /// Adds rows of one table over several arena chunks; `writer` takes the first so many.
+    fn append_piecewise(&self, writers: &mut Vec<ArenaWriter>, incoming: &mut Incoming<'_>, next: &ArenaRows, mut writer: (usize, usize), sequence: Sequence) {
+        let mut rows = next.rows.clone();
+        while !rows.is_empty() {
+            let (at, room) = writer;
+            let place = &mut writers[at];
+            let mut row = place.rows.rows();
+            link_rows(place, &next.child, &mut row, room);
+            place.rows.append(incoming, rows.start..rows.start + room, sequence);
+            rows.start += room;
+            if !rows.is_empty() {
+                writer = self.arena_writer(writers, incoming, &rows, sequence);
+            }
+        }
     }
 
     /// An arena chunk that takes the first rows, and how many.
-    fn arena_writer(&self, writers: &mut Vec<ArenaWriter>, batch: &ColumnBatch, rows: &Range<usize>, sequence: Sequence) -> (usize, usize) {
-        let key = batch.key.as_ref().map(Array::data_type);
-        let same = |writer: &ArenaWriter| {
-            writer.key.as_ref() == key
-                && writer.rows.chunk().schema_version() == batch.schema_version
-                && writer.layout.len() == batch.columns.len()
-                && writer.layout.iter().zip(&batch.columns).all(|(held, given)| held.0 == given.id && held.1 == *given.array.data_type())
-        };
+    fn arena_writer(&self, writers: &mut Vec<ArenaWriter>, incoming: &mut Incoming<'_>, rows: &Range<usize>, sequence: Sequence) -> (usize, usize) {
+        let layout = self.layout_of(None, incoming);
+        let version = incoming.batch.schema_version;
+        let same = |writer: &ArenaWriter| Arc::ptr_eq(writer.rows.chunk().layout(), &layout) && writer.rows.chunk().schema_version() == version;
         let found = writers.iter().position(same);
         if let Some(at) = found {
-            let room = writers[at].rows.room(batch, rows, sequence);
+            let room = writers[at].rows.room(incoming, rows, sequence);
             if room > 0 {
                 return (at, room);
             }
         }
-        let layout: ChunkLayout = batch.columns.iter().map(|column| (column.id, column.array.data_type().clone())).collect();
         let capacity = found.map_or(FIRST_ROWS, |at| (writers[at].rows.chunk().capacity() * 4).min(CHUNK_ROWS));
         let (links, links_writer) = AppendBytes::create(capacity * 4);
-        let active = ActiveWriter::create(capacity, &layout, batch, rows, sequence);
+        let active = ActiveWriter::create(capacity, layout, incoming, rows, sequence);
         self.bytes.fetch_add((active.chunk().memory() + links.capacity()) as u64, Ordering::Relaxed);
         let place = self.arena.push(ArenaChunk { chunk: active.chunk().clone(), links });
-        let writer = ArenaWriter { place, key: key.cloned(), layout, rows: active, links: links_writer };
-        let room = writer.rows.room(batch, rows, sequence).max(1);
+        let writer = ArenaWriter { place, rows: active, links: links_writer };
+        let room = writer.rows.room(incoming, rows, sequence).max(1);
         let at = found.unwrap_or(writers.len());
         if found.is_some() {
             writers[at] = writer;
@@ -293,19 +347,32 @@ impl MemoryTable {
         (at, room)
     }
 
+    /// The layout of a chunk for the rows: the columns of the table's last chunk, those of the rows added or taken as they are now.
+    fn layout_of(&self, last: Option<&ChunkLayout>, incoming: &Incoming<'_>) -> Arc<ChunkLayout> {
+        let mut columns: Vec<(ColumnId, ArrowType)> =
+            last.map_or_else(Vec::new, |layout| layout.columns().iter().map(|slot| (slot.id, slot.data_type.clone())).collect());
+        for column in &incoming.batch.columns {
+            match columns.iter_mut().find(|(id, _)| *id == column.id) {
+                Some((_, data_type)) => *data_type = column.array.data_type().clone(),
+                None => columns.push((column.id, column.array.data_type().clone())),
+            }
+        }
+        self.layouts.get(ChunkLayout::new(columns.into_iter(), incoming.batch.key.as_ref().map(|key| key.data_type())))
+    }
+
     fn append_chunks(
         &self,
         list: &ChunkList<Listed>,
         slot: &mut Option<Box<ActiveWriter>>,
         is_tail: bool,
-        batch: &ColumnBatch,
+        incoming: &mut Incoming<'_>,
         mut rows: Range<usize>,
         sequence: Sequence,
     ) -> Result<()> {
         if rows.len() >= BULK_ROWS {
             // What is written next must be listed after these rows.
             *slot = None;
-            let batch = compact(slice(batch, rows))?;
+            let batch = compact(slice(incoming.batch, rows))?;
             let sequences = SequenceRange { min: sequence, max: sequence };
             for start in (0..batch.rows()).step_by(CHUNK_ROWS) {
                 let part = slice(&batch, start..batch.rows().min(start + CHUNK_ROWS));
@@ -315,9 +382,9 @@ impl MemoryTable {
             return Ok(());
         }
         while !rows.is_empty() {
-            let room = slot.as_ref().map_or(0, |writer| writer.room(batch, &rows, sequence));
+            let room = slot.as_ref().map_or(0, |writer| writer.room(incoming, &rows, sequence));
             if let (Some(writer), true) = (slot.as_mut(), room > 0) {
-                writer.append(batch, rows.start..rows.start + room, sequence);
+                writer.append(incoming, rows.start..rows.start + room, sequence);
                 rows.start += room;
                 continue;
             }
@@ -325,8 +392,8 @@ impl MemoryTable {
                 let chunk = writer.chunk();
                 if writer.rows() == chunk.capacity() { (chunk.capacity() * 2).min(CHUNK_ROWS) } else { chunk.capacity() }
             });
-            let layout = joined_layout(slot.as_deref(), batch);
-            let writer = ActiveWriter::create(capacity.max(FIRST_ROWS), &layout, batch, &rows, sequence);
+            let layout = self.layout_of(slot.as_ref().map(|writer| &**writer.chunk().layout()), incoming);
+            let writer = ActiveWriter::create(capacity.max(FIRST_ROWS), layout, incoming, &rows, sequence);
             self.bytes.fetch_add(writer.chunk().memory() as u64, Ordering::Relaxed);
             list.push(Listed { is_tail, chunk: MemoryChunk::Active { chunk: writer.chunk().clone(), sorted: OnceLock::new() } });
             *slot = Some(Box::new(writer));
@@ -415,27 +482,39 @@ impl MemoryTable {
 
 impl ArenaChunk {
     fn link(&self, row: usize) -> u32 {
-        // SAFETY: the link of a row is written before the row is published, and the caller came here over a published head.
-        let links = unsafe { self.links.slice((row + 1) * 4) };
-        links.get(row * 4..).and_then(<[u8]>::first_chunk).map_or(0, |link| u32::from_ne_bytes(*link))
+        // SAFETY: a row's link is written before the head that leads to it is published, and the caller came here over such a head.
+        let link = unsafe { self.links.slice(row * 4..row * 4 + 4) };
+        link.first_chunk().map_or(0, |link| u32::from_ne_bytes(*link))
     }
 }
 
 impl ChildWriter {
-    /// How many of the batch's first rows are not above every key so far.
-    fn late_rows(&self, batch: &ColumnBatch) -> usize {
+    /// How many of the first rows are not above every key so far.
+    fn late_rows(&self, batch: &ColumnBatch, rows: &Range<usize>) -> usize {
         let Some((timestamp, key)) = &self.last else { return 0 };
-        let rows = batch.rows();
-        if batch.timestamps[0] > *timestamp {
+        let timestamps = &batch.timestamps[rows.clone()];
+        if timestamps[0] > *timestamp {
             return 0;
         }
-        let below = batch.timestamps.partition_point(|row| row < timestamp);
-        let upto = batch.timestamps.partition_point(|row| row <= timestamp);
+        let below = timestamps.partition_point(|row| row < timestamp);
+        let upto = timestamps.partition_point(|row| row <= timestamp);
         match (&batch.key, key) {
-            (Some(keys), Some(key)) => (below..upto.min(rows)).find(|&row| KeyValue::at(&**keys, row).as_ref() > Some(key)).unwrap_or(upto),
+            (Some(keys), Some(key)) => (below..upto).find(|row| KeyValue::at(&**keys, rows.start + row).as_ref() > Some(key)).unwrap_or(upto),
             _ => upto,
         }
     }
+}
+
+/// Links the next rows of an arena chunk, from `row` on, to a table's rows before them. Readers may come to a row before it is there, and
+/// on to those before: no run covers it yet, so that it belongs to no record that they see.
+fn link_rows(writer: &mut ArenaWriter, child: &Child, row: &mut usize, count: usize) {
+    let mut head = child.head.load(Ordering::Relaxed);
+    for _ in 0..count {
+        writer.links.write(*row * 4, &head.to_ne_bytes());
+        head = (writer.place * CHUNK_ROWS + *row) as u32 + 1;
+        *row += 1;
+    }
+    child.head.store(head, Ordering::Release);
 }
 
 /// Sequences at which sources are split, ascending.
@@ -463,18 +542,6 @@ fn segments(chunk: &ActiveChunk, visible: Sequence, tombstones: &[Tombstone]) ->
         }
     }
     segments
-}
-
-/// The columns of the last chunk, those of the batch added or taken as they are now.
-fn joined_layout(last: Option<&ActiveWriter>, batch: &ColumnBatch) -> ChunkLayout {
-    let mut layout = last.map_or_else(Vec::new, |writer| writer.chunk().layout());
-    for column in &batch.columns {
-        match layout.iter_mut().find(|(id, _)| *id == column.id) {
-            Some((_, data_type)) => *data_type = column.array.data_type().clone(),
-            None => layout.push((column.id, column.array.data_type().clone())),
-        }
-    }
-    layout
 }
 
 /// Bytes that a batch's cells take.

@@ -55,9 +55,15 @@ fn read(table: &MemoryTable, uid: Uid, visible: Sequence) -> Model {
     model
 }
 
+fn joined(batches: &[ColumnBatch]) -> TablesBatch {
+    TablesBatch::join(batches).unwrap()
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Rows(Uid, Vec<(i64, [Cell; 2])>),
+    /// Runs of rows of tables, in one batch.
+    Tables(Vec<(Uid, Vec<(i64, [Cell; 2])>)>),
     Delete(Uid, i64, i64),
     /// So many ascending rows from a timestamp.
     Bulk(Uid, i64, usize),
@@ -66,7 +72,9 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let cell = || prop_oneof![1 => Just(None), 1 => Just(Some(None)), 4 => any::<i64>().prop_map(|value| Some(Some(value)))];
     let row = (0..400i64, [cell(), cell()]);
+    let run = (1..3u64, prop::collection::vec(row.clone(), 1..4));
     let step = prop_oneof![
+        6 => prop::collection::vec(run, 1..12).prop_map(Step::Tables),
         8 => (1..3u64, prop::collection::vec(row, 1..40)).prop_map(|(uid, rows)| Step::Rows(uid, rows)),
         2 => (1..3u64, 0..400i64, 0..60i64).prop_map(|(uid, start, length)| Step::Delete(uid, start, start + length)),
         1 => (1..3u64, 0..300i64, 500..700usize).prop_map(|(uid, start, rows)| Step::Bulk(uid, start, rows)),
@@ -82,15 +90,23 @@ proptest! {
         for (at, step) in steps.iter().enumerate() {
             let sequence = at as Sequence + 1;
             let mut next = models[at].clone();
+            let mut keep = |uid: Uid, rows: &[(i64, [Cell; 2])]| {
+                for (timestamp, cells) in rows {
+                    let kept = next[uid as usize - 1].entry(*timestamp).or_default();
+                    for (kept, new) in kept.iter_mut().zip(cells) {
+                        *kept = new.or(*kept);
+                    }
+                }
+            };
             match step {
                 Step::Rows(uid, rows) => {
                     table.append(&normalize(batch(*uid, rows)).unwrap(), sequence).unwrap();
-                    for (timestamp, cells) in rows {
-                        let kept = next[*uid as usize - 1].entry(*timestamp).or_default();
-                        for (kept, new) in kept.iter_mut().zip(cells) {
-                            *kept = new.or(*kept);
-                        }
-                    }
+                    keep(*uid, rows);
+                }
+                Step::Tables(runs) => {
+                    let batches: Vec<_> = runs.iter().map(|(uid, rows)| normalize(batch(*uid, rows)).unwrap()).collect();
+                    table.append_tables(&joined(&batches), sequence, 0, 1).unwrap();
+                    runs.iter().for_each(|(uid, rows)| keep(*uid, rows));
                 }
                 Step::Delete(uid, start, end) => {
                     table.delete(Tombstone { uid: *uid, range: TimeRange::new(*start, *end), sequence });
@@ -136,9 +152,12 @@ fn readers_never_see_half_a_record() {
         }
         for sequence in 1..=1500u64 {
             let late = if sequence % 2 == 1 { sequence as i64 } else { 10_000 + sequence as i64 };
-            for uid in 1..=3 {
-                let rows = [(0, [Some(Some(sequence as i64)), None]), (late, [Some(Some(1)), Some(None)])];
-                table.append(&batch(uid, &rows), sequence).unwrap();
+            let rows = [(0, [Some(Some(sequence as i64)), None]), (late, [Some(Some(1)), Some(None)])];
+            let batches = [1, 2, 3].map(|uid| batch(uid, &rows));
+            if sequence % 3 == 0 {
+                batches.iter().for_each(|batch| table.append(batch, sequence).unwrap());
+            } else {
+                table.append_tables(&joined(&batches), sequence, 0, 1).unwrap();
             }
             visible.store(sequence, Ordering::Release);
         }
