@@ -11,6 +11,7 @@ pub mod ast {
     pub mod show;
     pub mod statement;
     pub mod table;
+    mod walk;
 
     pub use statement::{ObjectName, Statement};
 }
