@@ -1,9 +1,12 @@
 //! Runs `tests/slt/**/*.slt` on every transport, each file on a fresh in-memory database. `SLT_ONLY=text` picks files by
 //! name, `SLT_TRANSPORT=embedded|rest|websocket` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
+//!
+//! A statement `LOGIN user password [database]` goes on as that user; a file begins as root.
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use embudo_client::{ConnectOptions, Driver, Dsn, connect};
@@ -28,14 +31,25 @@ impl ColumnType for Letter {
 }
 
 /// One session on one transport.
-struct Session(Box<dyn Driver>);
+struct Session {
+    driver: Box<dyn Driver>,
+    fixture: Arc<Fixture>,
+}
 
 impl DB for Session {
     type Error = Error;
     type ColumnType = Letter;
 
     fn run(&mut self, sql: &str) -> Result<DBOutput<Letter>, Error> {
-        let result = self.0.execute(sql, &[])?;
+        if let Some(words) = sql.strip_prefix("LOGIN ") {
+            let words: Vec<&str> = words.split_whitespace().collect();
+            let (user, password) = (words.first().copied().unwrap_or_default(), words.get(1).copied().unwrap_or_default());
+            self.driver = self.fixture.connect(user, password, words.get(2).copied().unwrap_or_default())?;
+            // Some transports log in with the first statement only.
+            self.driver.execute("SELECT SERVER_STATUS()", &[])?;
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        let result = self.driver.execute(sql, &[])?;
         let fields = result.schema.fields().clone();
         let types = fields.iter().map(|field| arrow::data_type(field).map(|data_type| Letter(letter(data_type)))).collect::<Result<Vec<_>, _>>()?;
         match result.outcome {
@@ -60,26 +74,26 @@ impl DB for Session {
 
 /// A database in memory, behind a server where the transport needs one; all sessions of a file share it.
 enum Fixture {
-    Embedded(String),
+    Embedded(usize),
     Server(ServerHandle, &'static str),
 }
 
 impl Fixture {
     fn start(transport: &str, number: usize) -> Result<Self, Error> {
         if transport == "embedded" {
-            return Ok(Self::Embedded(format!("embudo:///:memory:slt{number}?timezone=UTC")));
+            return Ok(Self::Embedded(number));
         }
         let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() })?;
         let scheme = if transport == "websocket" { "taosws" } else { "taosrest" };
         Ok(Self::Server(Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..ServerOptions::default() })?, scheme))
     }
 
-    fn session(&self) -> Result<Session, Error> {
+    fn connect(&self, user: &str, password: &str, database: &str) -> Result<Box<dyn Driver>, Error> {
         let dsn = match self {
-            Self::Embedded(dsn) => dsn.clone(),
-            Self::Server(server, scheme) => format!("{scheme}://root:taosdata@{}?timezone=UTC", server.address()),
+            Self::Embedded(number) => format!("embudo://{user}:{password}@/:memory:slt{number}?timezone=UTC&database={database}"),
+            Self::Server(server, scheme) => format!("{scheme}://{user}:{password}@{}/{database}?timezone=UTC", server.address()),
         };
-        connect(&Dsn::parse(&dsn)?, &ConnectOptions::default()).map(Session)
+        connect(&Dsn::parse(&dsn)?, &ConnectOptions::default())
     }
 }
 
@@ -99,7 +113,9 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
 
 fn run_file(path: &Path, transport: &str, number: usize, complete: bool) -> Result<(), String> {
     let fixture = Fixture::start(transport, number).map_err(|error| error.to_string())?;
-    let mut runner = Runner::new(async || fixture.session());
+    let fixture = Arc::new(fixture);
+    let session = || fixture.connect("root", "taosdata", "").map(|driver| Session { driver, fixture: fixture.clone() });
+    let mut runner = Runner::new(async || session());
     runner.with_column_validator(strict_column_validator);
     if complete {
         let update = runner.update_test_file(path, " ", default_validator, default_normalizer, strict_column_validator);

@@ -30,7 +30,7 @@ pub(crate) fn create(context: &StatementContext<'_>, name: &ObjectName, or_repla
     let mut names: Vec<_> = fields.iter().map(|field| field.name()).collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Error::new(code::DUPLICATED_COLUMN_NAMES));
+        return Err(Error::new(code::DUPLICATED_COLUMN_NAMES_263C));
     }
     let view = View {
         name: name.name.as_str().into(),
