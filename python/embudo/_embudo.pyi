@@ -1,5 +1,6 @@
 """The compiled extension. Private: the classes here are reached through :mod:`embudo`."""
 
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict, final
 
@@ -107,6 +108,71 @@ class Session:
     def interrupt(self) -> None: ...
     def close(self) -> None: ...
 
+@final
+class Port:
+    def __new__(cls, event_loop: AbstractEventLoop) -> Port: ...
+    def deliver(self) -> None: ...
+
+@final
+class Call:
+    def cancel(self) -> None: ...
+
+@final
+class AsyncResult:
+    @property
+    def affected(self) -> int | None: ...
+    @property
+    def fields(self) -> list[tuple[str, int, str, int, int, int]]: ...
+    @property
+    def is_complete(self) -> bool: ...
+    def take(self, count: int | None = None) -> Table: ...
+    def more(self, port: Port, future: Future[Any]) -> Call: ...
+    def close(self) -> None: ...
+
+def connect_later(port: Port, future: Future[Any], dsn: str, options: dict[str, str], application: str | None) -> Call: ...
+def start(
+    session: Session,
+    port: Port,
+    future: Future[Any],
+    sql: str,
+    parameters: Sequence[object] | Mapping[str, object] | None = None,
+    timeout: float | None = None,
+    request_id: int | None = None,
+) -> Call: ...
+def start_many(
+    session: Session,
+    port: Port,
+    future: Future[Any],
+    sql: str,
+    rows: Iterable[Sequence[object] | Mapping[str, object]],
+    timeout: float | None = None,
+) -> Call: ...
+def start_ingest(
+    session: Session,
+    port: Port,
+    future: Future[Any],
+    target: str,
+    data: object,
+    *,
+    time: str,
+    tags: list[str],
+    table: str | None,
+    create: bool,
+    truncate: bool,
+    progress: Callable[[int, int], object] | None,
+) -> Call: ...
+def start_lines(
+    session: Session,
+    port: Port,
+    future: Future[Any],
+    text: str,
+    protocol: int,
+    unit: int,
+    ttl: int = 0,
+    table_name_key: str | None = None,
+) -> Call: ...
+def start_version(session: Session, port: Port, future: Future[Any]) -> Call: ...
+def start_close(session: Session, port: Port, future: Future[Any]) -> Call: ...
 def connect(dsn: str, options: dict[str, str], application: str | None = None) -> Session: ...
 def masked(dsn: str) -> str: ...
 def run_program(arguments: list[str]) -> int: ...

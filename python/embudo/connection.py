@@ -43,8 +43,9 @@ def connect(
 
     Args:
         dsn: a directory (text without ``://``, or a path object), made if missing; ``":memory:"`` for a private database in
-            memory, ``":memory:NAME"`` for one that this process shares by name; ``embudo:///dir``; or a server:
-            ``taosrest://user:password@host:6041/database`` (``taosrest+https://``).
+            memory, ``":memory:NAME"`` for one that this process shares by name; ``embudo:///dir``; or a server over WebSocket,
+            ``taosws://user:password@host:6041/database`` (``taosws+wss://``), or over REST, ``taosrest://`` (``taosrest+https://``);
+            or ``"@NAME"``, a connection of the file of :mod:`embudo.settings`.
         row_factory: what rows become: :func:`embudo.tuple_row` (without one), :func:`embudo.dict_row`, :func:`embudo.named_row`.
         application: name of the program, shown in the server's list of connections.
         **options: keys of the DSN as keywords, such as ``database``, ``user``, ``password``, ``timezone``, ``timeout``
@@ -54,13 +55,31 @@ def connect(
         InterfaceError: the DSN or an option is wrong, or another process has the directory open.
         OperationalError: the server does not answer or refuses the user.
     """
-    text = dsn if isinstance(dsn, str) else _path_dsn(os.fspath(dsn))
-    given = {name: _option(value) for name, value in options.items() if value is not None}
+    text, given = resolved(dsn, options)
     session = _embudo.connect(text, given, application)
     log = quiet()
     if log is not None:
         log.info("connected to %s (%s)", session.dsn, session.transport)
     return Connection(session, row_factory or tuple_row)
+
+
+def resolved(dsn: str | os.PathLike[str], options: Mapping[str, object]) -> tuple[str, dict[str, str]]:
+    """The DSN and its keys as texts, those of a named connection among them."""
+    if isinstance(dsn, str) and dsn.startswith("@"):
+        from embudo.settings import named_connection
+
+        dsn, kept = named_connection(dsn[1:])
+        options = {**kept, **options}
+    text = dsn if isinstance(dsn, str) else _path_dsn(os.fspath(dsn))
+    return text, {name: _option(value) for name, value in options.items() if value is not None}
+
+
+def line_numbers(protocol: str, unit: str) -> tuple[int, int]:
+    """The numbers of a line protocol and of a unit."""
+    try:
+        return ("influx", "telnet", "json").index(protocol) + 1, ("h", "m", "s", "ms", "us", "ns").index(unit) + 1
+    except ValueError:
+        raise errors.InterfaceError(f"no protocol {protocol!r} or no unit {unit!r}") from None
 
 
 def _path_dsn(path: str) -> str:
@@ -99,7 +118,7 @@ class Connection(Generic[RowT]):
 
     @property
     def transport(self) -> str:
-        """How the database is reached: ``embedded`` or ``rest``."""
+        """How the database is reached: ``embedded``, ``websocket``, ``rest`` or ``native``."""
         return self._session.transport
 
     @property
@@ -158,7 +177,7 @@ class Connection(Generic[RowT]):
         table: str | None = None,
         create: bool = True,
         truncate: bool = False,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> IngestResult:
         """Writes columns of data into a table, or into the children of a supertable.
 
@@ -171,7 +190,7 @@ class Connection(Generic[RowT]):
             table: what names the children: a column of data, or a pattern like ``"d{groupid}"`` of its columns.
             create: makes the target, or adds columns it lacks; never narrows one.
             truncate: cuts text that is longer than its column instead of refusing it.
-            progress: called with the rows written and the rows in all.
+            progress: called with the rows written and the rows in all; ``True`` for a bar in a terminal or notebook.
 
         Raises:
             DataError: a value does not fit its column; the message names row, column and value, and nothing is written.
@@ -214,14 +233,10 @@ class Connection(Generic[RowT]):
             ProgrammingError: a point is not right; the message names its line where there are several.
         """
         text = lines if isinstance(lines, str) else "\n".join(lines)
-        try:
-            numbers = ("influx", "telnet", "json").index(protocol) + 1, ("h", "m", "s", "ms", "us", "ns").index(unit) + 1
-        except ValueError:
-            raise errors.InterfaceError(f"no protocol {protocol!r} or no unit {unit!r}") from None
-        return self._session.write_lines(text, *numbers, ttl, table_name_key)
+        return self._session.write_lines(text, *line_numbers(protocol, unit), ttl, table_name_key)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Server:
-        """Serves this embedded database over REST from this process, for as long as the given server is open.
+        """Serves this embedded database from this process, for as long as the given server is open.
 
         ``port=0`` takes a free one. Other clients log in as any server of TDengine has them do.
         """
@@ -281,8 +296,28 @@ class Server:
 
     @property
     def dsn(self) -> str:
-        """For :func:`embudo.connect`."""
+        """For :func:`embudo.connect`, over REST."""
+        return self.rest_dsn
+
+    @property
+    def rest_dsn(self) -> str:
+        """For :func:`embudo.connect` and SQLAlchemy, over REST."""
         return f"taosrest://root:taosdata@{self.host}:{self.port}"
+
+    @property
+    def ws_dsn(self) -> str:
+        """For :func:`embudo.connect`, ``taosws.connect`` and SQLAlchemy, over WebSocket."""
+        return f"taosws://root:taosdata@{self.host}:{self.port}"
+
+    @property
+    def jdbc_url(self) -> str:
+        """For the JDBC driver, over WebSocket."""
+        return f"jdbc:TAOS-WS://{self.host}:{self.port}/?user=root&password=taosdata"
+
+    @property
+    def go_dsn(self) -> str:
+        """For ``taosWS`` of the Go driver; ``taosRestful`` takes it with ``http`` for ``ws``."""
+        return f"root:taosdata@ws({self.host}:{self.port})/"
 
     def close(self) -> None:
         """Finishes the requests that run and stops."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from embudo.connection import Connection
     from embudo.rows import RowFactory
 
-__all__ = ["Column", "Cursor"]
+__all__ = ["Column", "Cursor", "described"]
 
 RowT = TypeVar("RowT")
 
@@ -97,10 +97,14 @@ class Cursor(Generic[RowT]):
         self._reset()
         log = quiet()
         started = perf_counter()
-        result = self._session.run(sql, parameters, timeout)
+        try:
+            result = self._session.run(sql, parameters, timeout)
+        except errors.Error as error:
+            errors.point(error, sql)
+            raise
         if result.affected is None:
             self._result = result
-            self._description = [_column(field) for field in result.fields]
+            self._description = described(result.fields)
             if self._row_factory is not tuple_row:
                 self._make = self._row_factory([column[0] for column in self._description])
         else:
@@ -260,6 +264,11 @@ class Cursor(Generic[RowT]):
             raise errors.ProgrammingError("result already consumed: its rows were read to the end; run the statement again")
         self._consumed = True
         return result
+
+
+def described(fields: Iterable[tuple[str, int, str, int, int, int]]) -> list[Column]:
+    """The description of a result's fields."""
+    return [_column(field) for field in fields]
 
 
 def _column(field: tuple[str, int, str, int, int, int]) -> Column:

@@ -136,6 +136,20 @@ _HINTS: dict[str, str] = {
 }
 
 
+def point(error: Error, sql: str) -> None:
+    """Adds a note that shows where in the statement the fault was found, where that is known."""
+    if error.position is None or error.position > len(sql):
+        return
+    start = sql.rfind("\n", 0, error.position) + 1
+    end = sql.find("\n", error.position)
+    line = sql[start : len(sql) if end < 0 else end]
+    at = error.position - start
+    if len(line) > 100:
+        cut = max(0, at - 50)
+        line, at = line[cut : cut + 100], at - cut
+    error.add_note(f"  {line}\n  {' ' * at}^")
+
+
 def _class_of(code: int, name: str) -> type[Error]:
     known = _BY_NAME.get(name)
     if known is not None:

@@ -12,7 +12,7 @@ from embudo.errors import InterfaceError
 if TYPE_CHECKING:
     from embudo import _embudo
 
-__all__ = ["IngestResult", "Progress", "ingest"]
+__all__ = ["IngestResult", "Progress", "arguments", "ingest", "reporter"]
 
 #: Called with the rows written and the rows in all.
 Progress: TypeAlias = Callable[[int, int], object]
@@ -42,23 +42,40 @@ def ingest(
     table: str | None,
     create: bool,
     truncate: bool,
-    progress: Progress | None,
+    progress: Progress | bool | None,
 ) -> IngestResult:
     """Writes ``data`` into ``target``."""
     started = perf_counter()
-    if isinstance(tags, str):
-        raise InterfaceError(f"tags= is a sequence of names, not the text {tags!r}")
+    given = arguments(data, tags)
     rows, tables = session.ingest(
         target,
-        _given(data),
+        given,
         time=time,
         tags=list(tags),
         table=table,
         create=create,
         truncate=truncate,
-        progress=progress,
+        progress=reporter(progress, target),
     )
     return IngestResult(rows, tables, perf_counter() - started)
+
+
+def arguments(data: object, tags: Sequence[str]) -> object:
+    """The data as the extension takes them."""
+    if isinstance(tags, str):
+        raise InterfaceError(f"tags= is a sequence of names, not the text {tags!r}")
+    return _given(data)
+
+
+def reporter(progress: Progress | bool | None, target: str) -> Progress | None:
+    """What is told of the progress: a function, or a bar of our own."""
+    if progress is None or isinstance(progress, bool):
+        if not progress:
+            return None
+        from embudo.progress import Bar
+
+        return Bar(target)
+    return progress
 
 
 def _given(data: Any) -> object:

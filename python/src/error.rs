@@ -1,6 +1,6 @@
 //! The project's error as Python's: class, message and attributes are chosen in `embudo.errors`, from the code alone.
 
-use std::error::Error as _;
+use std::{convert::Infallible, error::Error as _};
 
 use embudo_client::HttpStatus;
 use embudo_types::{Error, code};
@@ -27,6 +27,12 @@ impl From<Error> for Failure {
 impl From<PyErr> for Failure {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
+    }
+}
+
+impl From<Infallible> for Failure {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

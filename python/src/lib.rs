@@ -1,6 +1,7 @@
 //! `embudo._embudo`: what the Python packages cannot do fast or at all in Python. Sessions over every transport, results as
 //! tuples, NumPy memory and Arrow, parameters. The typed API, the shims and the dialects are Python and stand on this.
 
+mod aio;
 mod arrays;
 mod calendar;
 mod error;
@@ -23,6 +24,7 @@ use pyo3::prelude::*;
 mod _embudo {
     #[pymodule_export]
     use crate::{
+        aio::{AsyncStatementResult, Call, Port, connect_later, start, start_close, start_ingest, start_lines, start_many, start_version},
         arrays::Memory,
         result::{StatementResult, Table},
         rows::RowStyle,

@@ -155,7 +155,7 @@ impl StatementResult {
     #[pyo3(signature = (count=None))]
     fn table(&self, py: Python<'_>, count: Option<usize>) -> Outcome<Table> {
         let batches = self.collect(py, count.unwrap_or(usize::MAX))?;
-        Ok(Table { schema: self.schema.clone(), batches: Mutex::new(batches), shown: self.shown.clone() })
+        Ok(Table::new(self.schema.clone(), batches, self.shown.clone()))
     }
 
     /// Arrow's C stream of the rows not yet read, batch by batch as they are asked for.
@@ -179,7 +179,8 @@ impl StatementResult {
     }
 }
 
-fn fields<'py>(py: Python<'py>, schema: &SchemaRef) -> Outcome<Bound<'py, PyList>> {
+/// See `StatementResult::fields`.
+pub fn fields<'py>(py: Python<'py>, schema: &SchemaRef) -> Outcome<Bound<'py, PyList>> {
     let list = PyList::empty(py);
     for field in schema.fields() {
         let data_type = arrow::data_type(field)?;
@@ -201,6 +202,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// Rows of these batches.
+    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>, shown: ShownZone) -> Self {
+        Self { schema, batches: Mutex::new(batches), shown }
+    }
+
     fn batches(&self) -> Vec<RecordBatch> {
         self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }

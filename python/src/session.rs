@@ -9,7 +9,7 @@ use std::{
 };
 
 use embudo_client::{ConnectOptions, Driver, Dsn, LineOptions, LineProtocol, Request, TimeUnit, bulk, ingest::Ingest};
-use embudo_types::{Outcome as Rows, Zone};
+use embudo_types::{Outcome as Rows, Result, Zone};
 use pyo3::{
     prelude::*,
     types::{PyCapsule, PyDict, PyList},
@@ -30,21 +30,27 @@ pub struct Session {
     driver: Owned<Arc<dyn Driver>>,
     closed: AtomicBool,
     dsn: Dsn,
-    shown: ShownZone,
+    pub(crate) shown: ShownZone,
 }
 
 /// Opens a session on what the DSN names; `options` are its keys as keywords.
 #[pyfunction]
 #[pyo3(signature = (dsn, options, application=None))]
 pub fn connect(py: Python<'_>, dsn: &str, options: &Bound<'_, PyDict>, application: Option<String>) -> Outcome<Session> {
+    let (dsn, zone) = target(dsn, options)?;
+    let to = dsn.clone();
+    let driver = wait::outside(py, || (), move || embudo_client::connect(&to, &ConnectOptions { application }))?;
+    Ok(Session::new(driver.into(), dsn, ShownZone::new(zone)))
+}
+
+/// What a DSN and its keys as keywords name, and the zone that results are shown in.
+pub fn target(dsn: &str, options: &Bound<'_, PyDict>) -> Outcome<(Dsn, Zone)> {
     let mut dsn = Dsn::parse(dsn)?;
     for (name, value) in options.iter() {
         dsn.set(&name.extract::<String>()?, &value.str()?.to_string())?;
     }
     let zone = dsn.option("timezone").map_or_else(|| Ok(Zone::system()), Zone::named)?;
-    let target = dsn.clone();
-    let driver = wait::outside(py, || (), move || embudo_client::connect(&target, &ConnectOptions { application }))?;
-    Ok(Session { driver: Owned::new(Arc::from(driver)), closed: AtomicBool::new(false), dsn, shown: ShownZone::new(zone) })
+    Ok((dsn, zone))
 }
 
 /// The DSN as logs may show it.
@@ -54,10 +60,78 @@ pub fn masked(dsn: &str) -> Outcome<String> {
 }
 
 impl Session {
+    /// A session of an open driver.
+    pub fn new(driver: Arc<dyn Driver>, dsn: Dsn, shown: ShownZone) -> Self {
+        Self { driver: Owned::new(driver), closed: AtomicBool::new(false), dsn, shown }
+    }
+
     /// The driver, while the session is open.
     pub fn driver(&self) -> Outcome<&Arc<dyn Driver>> {
         let driver = self.driver.get()?;
         if self.closed.load(Ordering::Acquire) { Err(misuse("the connection is closed")) } else { Ok(driver) }
+    }
+
+    /// Marks the session closed, and gives the driver that is to be closed: `None` where it is already, or is the parent's.
+    pub fn closing(&self) -> Outcome<Option<Arc<dyn Driver>>> {
+        let Ok(driver) = self.driver.get() else { return Ok(None) };
+        Ok((!self.closed.swap(true, Ordering::AcqRel)).then(|| Arc::clone(driver)))
+    }
+
+    /// The work of `run_many`.
+    pub fn many(&self, sql: &str, rows: &Bound<'_, PyAny>, timeout: Option<f64>) -> Outcome<impl FnOnce() -> Result<u64> + Send + use<>> {
+        let driver = Arc::clone(self.driver()?);
+        let timeout = timeout.map(seconds).transpose()?;
+        let mut positional = None;
+        let mut values = Vec::new();
+        for row in rows.try_iter()? {
+            let row = row?;
+            if row.is_instance_of::<PyDict>() {
+                let (sql, row) = parameters::bind(sql, Some(&row))?;
+                positional = Some(sql);
+                values.push(row);
+            } else {
+                values.push(parameters::sequence(&row)?);
+            }
+        }
+        let sql = positional.unwrap_or_else(|| sql.to_owned());
+        Ok(move || bulk::run(driver.as_ref(), &sql, &values, timeout))
+    }
+
+    /// What is to be written where.
+    pub fn what(&self, target: String, time: String, tags: Vec<String>, table: Option<String>, create: bool, truncate: bool) -> Ingest {
+        Ingest { target, time, tags, table, create, truncate, zone: self.shown.zone.clone() }
+    }
+
+    /// The work of `ingest`.
+    pub fn ingesting(&self, what: Ingest, data: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>) -> Outcome<impl FnOnce() -> Result<(u64, u64)> + Send + use<>> {
+        let driver = Arc::clone(self.driver()?);
+        let (columns, rows) = match data.cast::<PyCapsule>() {
+            Ok(capsule) => ingest::stream(capsule)?,
+            Err(_) => ingest::columns(data.cast::<PyList>().map_err(PyErr::from)?)?,
+        };
+        let mut report = ingest::reporter(progress);
+        Ok(move || {
+            let done = embudo_client::ingest::ingest(driver.as_ref(), &what, &columns, rows, &mut report)?;
+            Ok((done.rows, done.tables))
+        })
+    }
+
+    /// The work of `write_lines`.
+    pub fn lines(
+        &self,
+        text: String,
+        protocol: i32,
+        unit: i32,
+        ttl: u32,
+        table_name_key: Option<String>,
+        request_id: Option<u64>,
+    ) -> Outcome<impl FnOnce() -> Result<u64> + Send + use<>> {
+        let driver = Arc::clone(self.driver()?);
+        let (protocol, unit) = (LineProtocol::from_id(protocol)?, TimeUnit::from_id(unit)?);
+        Ok(move || {
+            let written = driver.write_lines(&text, &LineOptions { protocol, unit, ttl, table_name_key: table_name_key.as_deref(), request_id })?;
+            Ok(written.affected_rows)
+        })
     }
 }
 
@@ -120,22 +194,7 @@ impl Session {
     #[pyo3(signature = (sql, rows, timeout=None))]
     fn run_many(&self, py: Python<'_>, sql: &str, rows: &Bound<'_, PyAny>, timeout: Option<f64>) -> Outcome<u64> {
         let driver = self.driver()?.clone();
-        let timeout = timeout.map(seconds).transpose()?;
-        let mut positional = None;
-        let mut values = Vec::new();
-        for row in rows.try_iter()? {
-            let row = row?;
-            if row.is_instance_of::<PyDict>() {
-                let (sql, row) = parameters::bind(sql, Some(&row))?;
-                positional = Some(sql);
-                values.push(row);
-            } else {
-                values.push(parameters::sequence(&row)?);
-            }
-        }
-        let sql = positional.unwrap_or_else(|| sql.to_owned());
-        let work = driver.clone();
-        wait::outside(py, || driver.interrupt(), move || bulk::run(work.as_ref(), &sql, &values, timeout))
+        wait::outside(py, || driver.interrupt(), self.many(sql, rows, timeout)?)
     }
 
     /// Prepares a statement for many bindings.
@@ -157,14 +216,7 @@ impl Session {
         request_id: Option<u64>,
     ) -> Outcome<u64> {
         let driver = self.driver()?.clone();
-        let (protocol, unit) = (LineProtocol::from_id(protocol)?, TimeUnit::from_id(unit)?);
-        let work = driver.clone();
-        let written = wait::outside(
-            py,
-            || driver.interrupt(),
-            move || work.write_lines(&text, &LineOptions { protocol, unit, ttl, table_name_key: table_name_key.as_deref(), request_id }),
-        )?;
-        Ok(written.affected_rows)
+        wait::outside(py, || driver.interrupt(), self.lines(text, protocol, unit, ttl, table_name_key, request_id)?)
     }
 
     /// Writes columns into a table or into the children of a supertable: `data` is a list as `ingest::columns` takes it, or a capsule
@@ -184,15 +236,8 @@ impl Session {
         progress: Option<Py<PyAny>>,
     ) -> Outcome<(u64, u64)> {
         let driver = self.driver()?.clone();
-        let (columns, rows) = match data.cast::<PyCapsule>() {
-            Ok(capsule) => ingest::stream(capsule)?,
-            Err(_) => ingest::columns(data.cast::<PyList>().map_err(PyErr::from)?)?,
-        };
-        let what = Ingest { target, time, tags, table, create, truncate, zone: self.shown.zone.clone() };
-        let work = driver.clone();
-        let mut report = ingest::reporter(progress);
-        let done = wait::outside(py, || driver.interrupt(), move || embudo_client::ingest::ingest(work.as_ref(), &what, &columns, rows, &mut report))?;
-        Ok((done.rows, done.tables))
+        let work = self.ingesting(self.what(target, time, tags, table, create, truncate), data, progress)?;
+        wait::outside(py, || driver.interrupt(), work)
     }
 
     /// Serves the engine behind an embedded session over REST.
@@ -210,15 +255,12 @@ impl Session {
 
     /// Ends the session; more than once is allowed.
     fn close(&self, py: Python<'_>) -> Outcome<()> {
-        let Ok(driver) = self.driver.get() else { return Ok(()) };
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let driver = driver.clone();
+        let Some(driver) = self.closing()? else { return Ok(()) };
         wait::outside(py, || (), move || driver.close())
     }
 }
 
-fn seconds(timeout: f64) -> Outcome<Duration> {
+/// A number of seconds as a time limit.
+pub fn seconds(timeout: f64) -> Outcome<Duration> {
     Duration::try_from_secs_f64(timeout).map_err(|_| misuse(format!("a timeout is a number of seconds, not {timeout}")))
 }

@@ -1,4 +1,4 @@
-//! Time limits of embedded calls: one thread for the process watches them all and interrupts what is late.
+//! Time limits of embedded calls and of futures: one thread for the process watches them all and interrupts what is late.
 
 use std::{
     collections::BTreeMap,

@@ -1,13 +1,19 @@
 //! What every transport offers, and the choice of one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use arrow_array::{Array, RecordBatch};
 use embudo_types::{Error, Result, ResultSet, Value, code};
 
 pub use embudo_wire::schemaless::{LineProtocol, TimeUnit};
 
-use crate::{Dsn, Transport, insert_text, rest::RestDriver, websocket::WebSocketDriver};
+use crate::{
+    Dsn, Transport,
+    asynchronous::{self, AsyncResult, OwnedRequest, Pending},
+    insert_text,
+    rest::RestDriver,
+    websocket::WebSocketDriver,
+};
 
 /// How to connect beyond what the DSN says.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +69,15 @@ pub trait Driver: Send + Sync {
         self.run(&Request { sql, parameters, ..Request::default() })
     }
 
+    /// Runs one statement as a future that no thread waits for; dropped, it gives the statement up. Here the call itself blocks, in a thread of
+    /// the pool; a transport with a better way has its own.
+    fn start(self: Arc<Self>, request: OwnedRequest) -> Pending<AsyncResult>
+    where
+        Self: 'static,
+    {
+        asynchronous::start_in_pool(self, request)
+    }
+
     /// The server's version, as `SELECT SERVER_VERSION()` gives it.
     fn server_version(&self) -> Result<String> {
         let batches = self.execute("SELECT SERVER_VERSION()", &[])?.collect()?;
@@ -99,12 +114,29 @@ pub trait Driver: Send + Sync {
         Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} prepares no statements", self.transport().name())))
     }
 
+    /// Checks a statement without running it: the error is the one that it would be refused with.
+    fn validate(&self, sql: &str) -> Result<()> {
+        let _ = sql;
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} checks no statements", self.transport().name())))
+    }
+
+    /// Leaves the current database.
+    fn reset_database(&self) -> Result<()> {
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} leaves no database", self.transport().name())))
+    }
+
+    /// Changes the zone that the session reads times in and aligns windows to.
+    fn set_timezone(&self, name: &str) -> Result<()> {
+        let _ = name;
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} keeps the zone it was opened with", self.transport().name())))
+    }
+
     /// How this session reaches its database.
     fn transport(&self) -> Transport;
 
     /// The engine behind an embedded session.
     #[cfg(feature = "embedded")]
-    fn engine(&self) -> Option<std::sync::Arc<embudo_engine::Engine>> {
+    fn engine(&self) -> Option<Arc<embudo_engine::Engine>> {
         None
     }
 

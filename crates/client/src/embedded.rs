@@ -7,11 +7,12 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use embudo_engine::{Engine, EngineOptions, Session};
+use embudo_engine::{CancelToken, Engine, EngineOptions, Session};
 use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
 
 use crate::{
     Driver, Dsn, LineOptions, LinesWritten, Location, Request, Transport,
+    asynchronous::{AsyncResult, OwnedRequest, Pending, Pulled},
     deadline::{Deadline, within},
     embedded_statement::EmbeddedStatement,
     ingest::column_of_rows,
@@ -68,13 +69,18 @@ impl Driver for EmbeddedDriver {
         if !request.parameters.is_empty() {
             literal::counted_placeholders(request.sql, request.parameters)?;
         }
-        let Some(timeout) = request.timeout.or(self.timeout) else { return session.execute(request.sql, request.parameters) };
-        let target = session.clone();
-        let deadline = Deadline::start(timeout, Box::new(move || target.interrupt()))?;
-        let result = deadline.check(session.execute(request.sql, request.parameters))?;
-        Ok(match result.outcome {
-            Outcome::Rows(batches) => ResultSet { schema: result.schema, outcome: Outcome::Rows(within(deadline, batches)) },
-            affected @ Outcome::Affected(_) => ResultSet { schema: result.schema, outcome: affected },
+        execute(&session, request, request.timeout.or(self.timeout), &CancelToken::new())
+    }
+
+    fn start(self: Arc<Self>, request: OwnedRequest) -> Pending<AsyncResult> {
+        let cancel = CancelToken::new();
+        let guard = Cancelling(cancel.clone());
+        Pulled::start(guard, move || {
+            let session = self.session()?;
+            if !request.parameters.is_empty() {
+                literal::counted_placeholders(&request.sql, &request.parameters)?;
+            }
+            execute(&session, &request.as_request(), request.timeout.or(self.timeout), &cancel)
         })
     }
 
@@ -104,6 +110,20 @@ impl Driver for EmbeddedDriver {
         Ok(Box::new(EmbeddedStatement::prepare(self.session()?, sql)?))
     }
 
+    fn validate(&self, sql: &str) -> Result<()> {
+        self.session()?.statement(sql).map(drop)
+    }
+
+    fn reset_database(&self) -> Result<()> {
+        self.session()?.leave_database();
+        Ok(())
+    }
+
+    fn set_timezone(&self, name: &str) -> Result<()> {
+        self.session()?.set_zone(Zone::named(name)?);
+        Ok(())
+    }
+
     fn transport(&self) -> Transport {
         Transport::Embedded
     }
@@ -122,6 +142,26 @@ impl Driver for EmbeddedDriver {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }
+}
+
+/// Stops the statement when the future that wants its rows is dropped.
+struct Cancelling(CancelToken);
+
+impl Drop for Cancelling {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn execute(session: &Session, request: &Request<'_>, timeout: Option<Duration>, cancel: &CancelToken) -> Result<ResultSet> {
+    let Some(timeout) = timeout else { return session.execute_cancellable(request.sql, request.parameters, cancel) };
+    let late = cancel.clone();
+    let deadline = Deadline::start(timeout, Box::new(move || late.cancel()))?;
+    let result = deadline.check(session.execute_cancellable(request.sql, request.parameters, cancel))?;
+    Ok(match result.outcome {
+        Outcome::Rows(batches) => ResultSet { schema: result.schema, outcome: Outcome::Rows(within(deadline, batches)) },
+        affected @ Outcome::Affected(_) => ResultSet { schema: result.schema, outcome: affected },
+    })
 }
 
 /// A number of bytes: digits, with K, M or G (and B, iB) for powers of 1,024.

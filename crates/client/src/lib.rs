@@ -9,8 +9,8 @@
 //! # Ok::<(), embudo_types::Error>(())
 //! ```
 
+pub mod asynchronous;
 pub mod bulk;
-#[cfg(feature = "embedded")]
 mod deadline;
 mod driver;
 mod dsn;
@@ -34,10 +34,9 @@ pub use statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind
 
 /// Forgets threads of the parent, in the child of a fork; sessions of the parent must not be used or dropped there.
 pub fn after_fork() {
+    deadline::after_fork();
+    asynchronous::after_fork();
     #[cfg(feature = "embedded")]
-    {
-        deadline::after_fork();
-        embudo_engine::after_fork();
-    }
+    embudo_engine::after_fork();
     websocket::after_fork();
 }

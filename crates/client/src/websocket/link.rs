@@ -1,13 +1,16 @@
 //! One WebSocket connection, shared by threads: requests carry an id, replies are handed to whoever waits for it. There is no reading
-//! thread: of the threads that wait, one reads for all. A process-wide keeper pings idle links, so that a server never counts them dead.
+//! thread until a future waits: of the threads that wait, one reads for all. A process-wide keeper pings idle links, so that a server never
+//! counts them dead.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    future::poll_fn,
     io,
     sync::{
         Arc, Condvar, Mutex, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -17,12 +20,14 @@ use embudo_wire::websocket::{Decoder, Encoder, Message, Role};
 use serde_json::Value as Json;
 
 use super::{handshake, reply::Reply, stream::Stream};
-use crate::{Dsn, Host};
+use crate::{Dsn, Host, deadline::Deadline};
 
 /// Largest message taken from a server.
 const LARGEST: usize = 512 << 20;
 /// How often idle links are looked after.
 const KEEP: Duration = Duration::from_secs(30);
+/// How long the reading thread of a link that was let go may live on.
+const READ: Duration = Duration::from_secs(1);
 
 /// A connection after its upgrade.
 pub struct Link {
@@ -33,6 +38,19 @@ pub struct Link {
     state: Mutex<State>,
     changed: Condvar,
     next_request: AtomicU64,
+    /// Whether the link has a reading thread.
+    has_reader: AtomicBool,
+}
+
+/// A request under way.
+#[derive(Default)]
+struct Slot {
+    /// The reply once it has come.
+    reply: Option<Reply>,
+    /// Whether its time is over.
+    is_late: bool,
+    /// The future that waits for it.
+    waker: Option<Waker>,
 }
 
 struct Reader {
@@ -42,8 +60,9 @@ struct Reader {
 
 #[derive(Default)]
 struct State {
-    /// Requests under way, with the reply once it has come.
-    waiting: HashMap<u64, Option<Reply>>,
+    waiting: HashMap<u64, Slot>,
+    /// Queries that were given up before their answer came; the result that it names is let go.
+    orphans: HashSet<u64>,
     /// Why nothing goes any more.
     broken: Option<Error>,
     /// Whether a thread reads for all; set and cleared under this lock, so that no one sleeps while nobody reads.
@@ -66,6 +85,7 @@ impl Link {
             state: Mutex::default(),
             changed: Condvar::new(),
             next_request: AtomicU64::new(1 << 32),
+            has_reader: AtomicBool::new(false),
         });
         keeper::watch(&link);
         Ok(link)
@@ -82,15 +102,20 @@ impl Link {
     }
 
     /// Sends a JSON action and waits for its reply.
-    pub fn call(&self, action: &str, mut arguments: Json, deadline: Option<Instant>) -> Result<Json> {
+    pub fn call(&self, action: &str, arguments: Json, deadline: Option<Instant>) -> Result<Json> {
         let request = self.next_request();
-        arguments["req_id"] = request.into();
-        let text = serde_json::json!({ "action": action, "args": arguments }).to_string();
-        self.send(request, |encoder, out| encoder.text(&text, out))?;
+        self.send_action(request, action, arguments)?;
         match self.wait(request, deadline)? {
             Reply::Json(json) => Ok(json),
             Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, format!("{} answered {action} with bytes", self.host))),
         }
+    }
+
+    /// Sends a JSON action that carries the id `request`; [`Self::wait`] gives the reply.
+    pub fn send_action(&self, request: u64, action: &str, mut arguments: Json) -> Result<()> {
+        arguments["req_id"] = request.into();
+        let text = serde_json::json!({ "action": action, "args": arguments }).to_string();
+        self.send(request, |encoder, out| encoder.text(&text, out))
     }
 
     /// Sends a binary message that carries the id `request`; [`Self::wait`] gives the reply.
@@ -112,6 +137,31 @@ impl Link {
         self.changed.notify_all();
     }
 
+    /// Gives up a query: a server that can stops it, and the result that a late answer names is let go.
+    pub fn cancel_query(&self, request: u64) {
+        let answered = { self.state().waiting.get_mut(&request).and_then(|slot| slot.reply.take()) };
+        match answered {
+            Some(reply) => self.free_result_of(&reply),
+            None => {
+                self.state().orphans.insert(request);
+                // Servers that do not know the action answer so, to nobody.
+                let _ = self.tell("cancel", serde_json::json!({ "id": request }));
+            }
+        }
+        self.abandon(request);
+    }
+
+    fn free_result_of(&self, reply: &Reply) {
+        if let Reply::Json(json) = reply
+            && json["code"].as_u64() == Some(0)
+            && json["is_update"].as_bool() == Some(false)
+            && let Some(id) = json["id"].as_u64()
+        {
+            // Where the link is broken the server has freed it already.
+            let _ = self.tell("free_result", serde_json::json!({ "id": id }));
+        }
+    }
+
     /// Ends everything that is under way with `QUERY_TERMINATED`, and the connection with it.
     pub fn interrupt(&self) {
         self.state().broken.get_or_insert_with(|| Error::new(code::QUERY_TERMINATED));
@@ -126,7 +176,7 @@ impl Link {
     }
 
     fn send(&self, request: u64, encode: impl FnOnce(&mut Encoder, &mut Vec<u8>)) -> Result<()> {
-        self.state().waiting.insert(request, None);
+        self.state().waiting.insert(request, Slot::default());
         let sent = self.write(encode);
         if sent.is_err() {
             self.forget(request);
@@ -154,7 +204,7 @@ impl Link {
     fn wait_for(&self, request: u64, deadline: Option<Instant>) -> Result<Reply> {
         loop {
             let mut state = self.state();
-            match state.waiting.get_mut(&request).map(Option::take) {
+            match state.waiting.get_mut(&request).map(|slot| slot.reply.take()) {
                 Some(Some(reply)) => return Ok(reply),
                 Some(None) => {}
                 None => return Err(Error::new(code::QUERY_TERMINATED)),
@@ -163,7 +213,7 @@ impl Link {
                 return Err(error.clone());
             }
             let left = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Err(Error::with(code::CONN_READ_TIMEOUT, format!("{} did not answer within the timeout", self.host))),
+                Some(Duration::ZERO) => return Err(self.late()),
                 left => left,
             };
             if state.reading {
@@ -177,6 +227,90 @@ impl Link {
                 self.read_for_all(left)?;
             }
         }
+    }
+
+    fn late(&self) -> Error {
+        Error::with(code::CONN_READ_TIMEOUT, format!("{} did not answer within the timeout", self.host))
+    }
+
+    /// As [`Self::wait`], as a future: dropped, it gives the request up. The link needs its reading thread.
+    pub async fn reply(self: &Arc<Self>, request: u64, deadline: Option<Instant>) -> Result<Reply> {
+        let watch = deadline.map(|deadline| {
+            let link = Arc::downgrade(self);
+            let expire = move || link.upgrade().into_iter().for_each(|link| link.expire(request));
+            Deadline::start(deadline.saturating_duration_since(Instant::now()), Box::new(expire))
+        });
+        let _watch = watch.transpose()?;
+        let _forget = Forget { link: self, request };
+        poll_fn(|context| {
+            let mut state = self.state();
+            let broken = state.broken.clone();
+            let Some(slot) = state.waiting.get_mut(&request) else { return Poll::Ready(Err(Error::new(code::QUERY_TERMINATED))) };
+            match (slot.reply.take(), broken) {
+                (Some(reply), _) => return Poll::Ready(Ok(reply)),
+                (None, Some(error)) => return Poll::Ready(Err(error)),
+                (None, None) if slot.is_late => return Poll::Ready(Err(self.late())),
+                (None, None) => slot.waker = Some(context.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// As [`Self::call`], as a future.
+    pub async fn request(self: &Arc<Self>, action: &str, arguments: Json, deadline: Option<Instant>) -> Result<Json> {
+        let request = self.next_request();
+        self.send_action(request, action, arguments)?;
+        match self.reply(request, deadline).await? {
+            Reply::Json(json) => Ok(json),
+            Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, format!("{} answered {action} with bytes", self.host))),
+        }
+    }
+
+    /// As [`Self::call_for_block`], as a future.
+    pub async fn request_block(self: &Arc<Self>, result: u64, deadline: Option<Instant>) -> Result<Reply> {
+        let text = serde_json::json!({ "action": "fetch_block", "args": { "req_id": result, "id": result } }).to_string();
+        self.send(result, |encoder, out| encoder.text(&text, out))?;
+        self.reply(result, deadline).await
+    }
+
+    fn expire(&self, request: u64) {
+        let waker = self.state().waiting.get_mut(&request).and_then(|slot| {
+            slot.is_late = true;
+            slot.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Starts the thread that reads for futures; it ends with the link.
+    pub fn ensure_reader(self: &Arc<Self>) -> Result<()> {
+        if self.has_reader.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let link = Arc::downgrade(self);
+        let body = move || {
+            while let Some(link) = link.upgrade()
+                && link.is_usable()
+            {
+                let mut state = link.state();
+                if state.reading {
+                    // Another thread reads, and says when it stops.
+                    drop(link.changed.wait_timeout(state, READ).unwrap_or_else(PoisonError::into_inner));
+                    continue;
+                }
+                state.reading = true;
+                drop(state);
+                // A failure marks the link and tells all who wait.
+                let _ = link.read_for_all(Some(READ));
+            }
+        };
+        let started = thread::Builder::new().name("embudo-reader".into()).stack_size(256 * 1024).spawn(body);
+        started.map(drop).map_err(|source| {
+            self.has_reader.store(false, Ordering::Release);
+            Error::io("starting a thread", source)
+        })
     }
 
     /// One round of reading by the thread that set `reading`.
@@ -228,10 +362,21 @@ impl Link {
             Message::Text(text) => Reply::Json(serde_json::from_str(&text).map_err(|source| self.fail(&source.into()))?),
             Message::Binary(bytes) => Reply::Binary(bytes),
         };
-        if let Some(request) = reply.request()
-            && let Some(slot) = self.state().waiting.get_mut(&request)
-        {
-            *slot = Some(reply);
+        let Some(request) = reply.request() else { return Ok(()) };
+        let mut state = self.state();
+        let Some(slot) = state.waiting.get_mut(&request) else {
+            let is_orphan = state.orphans.remove(&request);
+            drop(state);
+            if is_orphan {
+                self.free_result_of(&reply);
+            }
+            return Ok(());
+        };
+        slot.reply = Some(reply);
+        let waker = slot.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
         }
         Ok(())
     }
@@ -249,8 +394,15 @@ impl Link {
         let first = state.broken.get_or_insert(error).clone();
         drop(state);
         self.stream.shutdown();
-        self.changed.notify_all();
+        self.wake_all();
         first
+    }
+
+    /// Whoever waits, thread or future, looks again.
+    fn wake_all(&self) {
+        self.changed.notify_all();
+        let wakers: Vec<Waker> = self.state().waiting.values_mut().filter_map(|slot| slot.waker.take()).collect();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Says goodbye and ends the connection.
@@ -259,7 +411,7 @@ impl Link {
         let _ = self.write(|encoder, out| encoder.encode(&Message::Close(Some((1000, String::new()))), out));
         self.state().broken.get_or_insert_with(|| Error::with(code::INVALID_OPTION, "the connection is closed"));
         self.stream.shutdown();
-        self.changed.notify_all();
+        self.wake_all();
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -276,6 +428,18 @@ impl Link {
             // A failure marks the link; the next call tells.
             let _ = self.read_for_all(Some(Duration::from_millis(1)));
         }
+    }
+}
+
+/// Forgets a request when the future that waits for it is dropped.
+struct Forget<'a> {
+    link: &'a Link,
+    request: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.link.forget(self.request);
     }
 }
 

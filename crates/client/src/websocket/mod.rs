@@ -3,6 +3,7 @@
 //! A connection that broke while idle is opened again before the next statement, with the session's database and zone; a statement that
 //! was under way when it broke fails, since nobody knows whether it was done.
 
+mod asynchronous;
 mod binding;
 mod bound_statement;
 mod handshake;
@@ -23,7 +24,12 @@ use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
 use embudo_wire::schemaless::LineProtocol;
 use serde_json::{Value as Json, json};
 
-use crate::{ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Transport, insert_text, literal, rest::lines};
+use crate::{
+    ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Transport,
+    asynchronous::{AsyncResult, Gate, OwnedRequest, Pending},
+    insert_text, literal,
+    rest::lines,
+};
 use binding::Binding;
 use bound_statement::WebSocketStatement;
 use link::Link;
@@ -38,6 +44,8 @@ pub struct WebSocketDriver {
     timeout: Option<Duration>,
     zone: Zone,
     statements: Arc<Cache>,
+    /// How many statements futures may have open at a time.
+    open_statements: Arc<Gate>,
     session: Mutex<Session>,
 }
 
@@ -58,6 +66,7 @@ impl WebSocketDriver {
             timeout: dsn.duration("timeout")?,
             zone: dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system),
             statements: Arc::default(),
+            open_statements: Gate::new(STATEMENTS_OPEN),
             session: Mutex::new(Session { link: None, version: String::new(), database: dsn.database.clone(), closed: false }),
         };
         driver.link()?;
@@ -76,6 +85,12 @@ impl WebSocketDriver {
         let (link, version) = self.connect(session.database.as_deref())?;
         session.version = version;
         Ok(Arc::clone(session.link.insert(link)))
+    }
+
+    /// The session's link, where it is known to be usable without waiting.
+    fn usable_link(&self) -> Option<Arc<Link>> {
+        let session = self.session.try_lock().ok()?;
+        session.link.as_ref().filter(|link| !session.closed && link.is_usable()).map(Arc::clone)
     }
 
     /// Tries every host, several times with growing pauses.
@@ -148,14 +163,14 @@ impl Driver for WebSocketDriver {
         let sql = literal::render(request.sql, request.parameters)?;
         let link = self.link()?;
         let result = result::query(link, &sql, self.speaks(BINARY), deadline)?;
-        if matches!(result.outcome, Outcome::Affected(_)) && !is_insert(&sql) {
-            // Tables may be others now, and names may mean others.
-            self.statements.clear();
-            if let Some(database) = literal::used_database(&sql) {
-                self.session.lock().unwrap_or_else(PoisonError::into_inner).database = Some(database);
-            }
+        if matches!(result.outcome, Outcome::Affected(_)) {
+            self.note_change(&sql);
         }
         Ok(result)
+    }
+
+    fn start(self: Arc<Self>, request: OwnedRequest) -> Pending<AsyncResult> {
+        Box::pin(asynchronous::run(self, request))
     }
 
     fn insert(&self, target: &str, batches: &mut dyn Iterator<Item = Result<RecordBatch>>) -> Result<u64> {
@@ -222,6 +237,16 @@ impl Driver for WebSocketDriver {
 }
 
 impl WebSocketDriver {
+    /// After a statement without rows: tables may be others now, and names may mean others.
+    fn note_change(&self, sql: &str) {
+        if !is_insert(sql) {
+            self.statements.clear();
+            if let Some(database) = literal::used_database(sql) {
+                self.session.lock().unwrap_or_else(PoisonError::into_inner).database = Some(database);
+            }
+        }
+    }
+
     /// Whether the server is of this version or a later one.
     fn speaks(&self, since: [u32; 3]) -> bool {
         is_since(&self.session.lock().unwrap_or_else(PoisonError::into_inner).version, since)
@@ -237,6 +262,8 @@ impl WebSocketDriver {
     }
 }
 
+/// Statements that futures have open at a time, as many as are kept.
+const STATEMENTS_OPEN: usize = 16;
 /// `binary_query` and `fetch_raw_block`.
 const BINARY: [u32; 3] = [3, 3, 2];
 /// Prepared statements that tell what their fields are for.

@@ -11,6 +11,8 @@ use embudo_wire::{
 };
 use serde_json::{Value as Json, json};
 
+use crate::asynchronous::{Batches, Next, Pending};
+
 use super::{
     link::Link,
     reply::{self, Reply},
@@ -29,24 +31,71 @@ pub fn query(link: Arc<Link>, sql: &str, speaks_binary: bool, deadline: Option<I
 
 /// The rows that an answer describes; those of a prepared statement keep it.
 pub fn rows(link: Arc<Link>, answer: &Json, speaks_binary: bool, statement: Option<Lease>, deadline: Option<Instant>) -> Result<ResultSet> {
-    let id = answer["id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to a query has no id"))?;
-    let (schema, precision) = schema(answer)?;
-    let mut blocks = Blocks { link, id, schema: Arc::clone(&schema), precision, speaks_binary, asked: None, done: false, statement, deadline };
-    blocks.ask()?;
-    Ok(ResultSet { schema, outcome: embudo_types::Outcome::Rows(Box::new(blocks)) })
+    let blocks = Blocks::open(link, answer, speaks_binary, statement, deadline)?;
+    Ok(ResultSet { schema: Arc::clone(&blocks.schema), outcome: embudo_types::Outcome::Rows(Box::new(blocks)) })
 }
 
 fn binary_query(link: &Link, sql: &str, deadline: Option<Instant>) -> Result<Json> {
     let request = link.next_request();
+    send_query(link, request, sql)?;
+    answer_of(link.wait(request, deadline)?)
+}
+
+/// As [`query`], as a future: dropped, it stops the query where the server can.
+pub async fn query_later(link: &Arc<Link>, sql: &str, speaks_binary: bool, deadline: Option<Instant>) -> Result<Answered> {
+    let request = link.next_request();
+    let mut asking = Asking { link, request, is_answered: false };
+    if speaks_binary {
+        send_query(link, request, sql)?;
+    } else {
+        link.send_action(request, "query", json!({ "sql": sql }))?;
+    }
+    let reply = link.reply(request, deadline).await;
+    // A query that did not answer in time is given up too.
+    asking.is_answered = reply.is_ok();
+    let answer = reply::checked(answer_of(reply?)?)?;
+    if answer["is_update"].as_bool() == Some(true) {
+        return Ok(Answered::Affected(answer["affected_rows"].as_u64().unwrap_or(0)));
+    }
+    Blocks::open(Arc::clone(link), &answer, speaks_binary, None, deadline).map(Answered::Rows)
+}
+
+/// What a query gave.
+pub enum Answered {
+    /// Rows written or removed.
+    Affected(u64),
+    /// Rows.
+    Rows(Blocks),
+}
+
+/// Gives a query up when the future that waits for its answer is dropped.
+struct Asking<'a> {
+    link: &'a Link,
+    request: u64,
+    is_answered: bool,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.link.cancel_query(self.request);
+        }
+    }
+}
+
+fn answer_of(reply: Reply) -> Result<Json> {
+    match reply {
+        Reply::Json(json) => Ok(json),
+        Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a query was answered with bytes")),
+    }
+}
+
+fn send_query(link: &Link, request: u64, sql: &str) -> Result<()> {
     let mut bytes = Head { request, resource: 0, action: action::BINARY_QUERY }.to_bytes();
     bytes.extend_from_slice(&1_u16.to_le_bytes());
     bytes.extend_from_slice(&(sql.len() as u32).to_le_bytes());
     bytes.extend_from_slice(sql.as_bytes());
-    link.send_binary(request, &bytes)?;
-    match link.wait(request, deadline)? {
-        Reply::Json(json) => Ok(json),
-        Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a query was answered with bytes")),
-    }
+    link.send_binary(request, &bytes)
 }
 
 /// The fields that an answer describes.
@@ -67,7 +116,7 @@ fn schema(answer: &Json) -> Result<(SchemaRef, Precision)> {
 }
 
 /// The blocks of one result.
-struct Blocks {
+pub struct Blocks {
     link: Arc<Link>,
     id: u64,
     schema: SchemaRef,
@@ -82,6 +131,20 @@ struct Blocks {
 }
 
 impl Blocks {
+    /// The blocks of the rows that an answer describes, with the first one asked for.
+    pub fn open(link: Arc<Link>, answer: &Json, speaks_binary: bool, statement: Option<Lease>, deadline: Option<Instant>) -> Result<Self> {
+        let id = answer["id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to a query has no id"))?;
+        let (schema, precision) = schema(answer)?;
+        let mut blocks = Self { link, id, schema, precision, speaks_binary, asked: None, done: false, statement, deadline };
+        blocks.ask()?;
+        Ok(blocks)
+    }
+
+    /// The fields.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
     fn ask(&mut self) -> Result<()> {
         if self.speaks_binary {
             let request = self.link.next_request();
@@ -98,15 +161,21 @@ impl Blocks {
             return self.next_by_json();
         }
         let Some(request) = self.asked.take() else { return Ok(None) };
-        match self.link.wait(request, self.deadline)? {
-            Reply::Binary(frame) => match reply::raw_block(&frame)? {
+        let reply = self.link.wait(request, self.deadline)?;
+        self.block_of(&reply)
+    }
+
+    /// The block of a `fetch_raw_block` reply; the next one is asked for.
+    fn block_of(&mut self, reply: &Reply) -> Result<Option<RecordBatch>> {
+        match reply {
+            Reply::Binary(frame) => match reply::raw_block(frame)? {
                 Some(block) => {
                     self.ask()?;
                     self.batch(block).map(Some)
                 }
                 None => Ok(None),
             },
-            Reply::Json(json) => reply::checked(json).and_then(|_| Err(Error::with(code::INVALID_MESSAGE, "a block was asked for, members came"))),
+            Reply::Json(json) => Err(not_a_block(json)),
         }
     }
 
@@ -116,12 +185,43 @@ impl Blocks {
         if answer["completed"].as_bool() == Some(true) {
             return Ok(None);
         }
-        match self.link.call_for_block(self.id, self.deadline)? {
+        let reply = self.link.call_for_block(self.id, self.deadline)?;
+        self.plain_block_of(&reply).map(Some)
+    }
+
+    /// The block of a `fetch_block` reply.
+    fn plain_block_of(&self, reply: &Reply) -> Result<RecordBatch> {
+        match reply {
             Reply::Binary(frame) => {
                 let block = frame.get(16..).ok_or_else(|| Error::with(code::INVALID_MESSAGE, "a fetch_block reply is too short"))?;
-                self.batch(block).map(Some)
+                self.batch(block)
             }
-            Reply::Json(json) => reply::checked(json).and_then(|_| Err(Error::with(code::INVALID_MESSAGE, "a block was asked for, members came"))),
+            Reply::Json(json) => Err(not_a_block(json)),
+        }
+    }
+
+    /// As [`Self::next_block`], as a future.
+    async fn next_block_later(&mut self) -> Result<Option<RecordBatch>> {
+        if self.speaks_binary {
+            // It stays asked for until it is here, so that dropping this gives it up.
+            let Some(request) = self.asked else { return Ok(None) };
+            let reply = self.link.reply(request, self.deadline).await?;
+            self.asked = None;
+            return self.block_of(&reply);
+        }
+        let answer = reply::checked(self.link.request("fetch", json!({ "id": self.id }), self.deadline).await?)?;
+        if answer["completed"].as_bool() == Some(true) {
+            return Ok(None);
+        }
+        let reply = self.link.request_block(self.id, self.deadline).await?;
+        self.plain_block_of(&reply).map(Some)
+    }
+
+    /// All rows were taken.
+    fn finish(&mut self) {
+        self.done = true;
+        if let Some(mut statement) = self.statement.take() {
+            statement.keep();
         }
     }
 
@@ -144,10 +244,7 @@ impl Iterator for Blocks {
         match self.next_block() {
             Ok(Some(batch)) => Some(Ok(batch)),
             Ok(None) => {
-                self.done = true;
-                if let Some(mut statement) = self.statement.take() {
-                    statement.keep();
-                }
+                self.finish();
                 None
             }
             Err(error) => {
@@ -156,6 +253,29 @@ impl Iterator for Blocks {
             }
         }
     }
+}
+
+impl Batches for Blocks {
+    fn next(mut self: Box<Self>) -> Pending<Next> {
+        Box::pin(async move {
+            match self.next_block_later().await {
+                Ok(Some(batch)) => Ok(Some((batch, self as Box<dyn Batches>))),
+                Ok(None) => {
+                    self.finish();
+                    Ok(None)
+                }
+                Err(error) => {
+                    // A late one is given up, another failure ended the result.
+                    self.done = error.code() != code::CONN_READ_TIMEOUT;
+                    Err(error)
+                }
+            }
+        })
+    }
+}
+
+fn not_a_block(json: &Json) -> Error {
+    reply::checked(json.clone()).err().unwrap_or_else(|| Error::with(code::INVALID_MESSAGE, "a block was asked for, members came"))
 }
 
 impl Drop for Blocks {

@@ -45,16 +45,24 @@ pub struct Cache {
 impl Cache {
     /// A statement that is ready to be bound: one that is there, or a new one; the flag says which.
     pub fn take(self: &Arc<Self>, link: &Arc<Link>, sql: &str, deadline: Option<Instant>) -> Result<(Lease, bool)> {
+        match self.take_free(link, sql) {
+            Some(lease) => Ok((lease, true)),
+            None => Ok((self.lease(Prepared::open(link, sql, deadline)?), false)),
+        }
+    }
+
+    /// A statement that is there.
+    pub fn take_free(self: &Arc<Self>, link: &Arc<Link>, sql: &str) -> Option<Lease> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let place = free.iter().position(|prepared| prepared.sql == sql && Arc::ptr_eq(&prepared.link, link));
         let known = place.and_then(|place| free.remove(place));
         drop(free);
-        let is_known = known.is_some();
-        let prepared = match known {
-            Some(prepared) => prepared,
-            None => Prepared::open(link, sql, deadline)?,
-        };
-        Ok((Lease { prepared: Some(prepared), cache: Arc::clone(self), is_reusable: false }, is_known))
+        known.map(|prepared| self.lease(prepared))
+    }
+
+    /// The use of a statement that comes here when it is over.
+    pub fn lease(self: &Arc<Self>, prepared: Prepared) -> Lease {
+        Lease { prepared: Some(prepared), cache: Arc::clone(self), is_reusable: false }
     }
 
     /// Closes all, because what they knew of tables may be over.
@@ -106,30 +114,65 @@ pub struct Prepared {
 
 impl Prepared {
     fn open(link: &Arc<Link>, sql: &str, deadline: Option<Instant>) -> Result<Self> {
-        let options = json!({ "single_stb_insert": false, "single_table_bind_once": false });
-        let answer = reply::checked(link.call("stmt2_init", options, deadline)?)?;
-        let id = answer["stmt_id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to stmt2_init has no id"))?;
-        // From here on dropping it closes it.
-        let mut prepared = Self { link: Arc::clone(link), id, sql: sql.to_owned(), fields: None };
-        let answer = reply::checked(link.call("stmt2_prepare", json!({ "stmt_id": id, "sql": sql, "get_fields": true }), deadline)?)?;
-        if answer["is_insert"].as_bool() == Some(true) {
-            prepared.fields = Some(answer["fields"].as_array().map_or_else(|| Ok(Vec::new()), |fields| fields.iter().map(field).collect())?);
-        }
+        let mut prepared = Self::opened(link, sql, link.call("stmt2_init", Self::options(), deadline)?)?;
+        let answer = link.call("stmt2_prepare", prepared.description(), deadline)?;
+        prepared.described(answer)?;
         Ok(prepared)
+    }
+
+    /// As [`Self::open`], as a future.
+    pub async fn open_later(link: &Arc<Link>, sql: &str, deadline: Option<Instant>) -> Result<Self> {
+        let mut prepared = Self::opened(link, sql, link.request("stmt2_init", Self::options(), deadline).await?)?;
+        let answer = link.request("stmt2_prepare", prepared.description(), deadline).await?;
+        prepared.described(answer)?;
+        Ok(prepared)
+    }
+
+    fn options() -> Json {
+        json!({ "single_stb_insert": false, "single_table_bind_once": false })
+    }
+
+    /// What `stmt2_init` gave. From here on dropping it closes it.
+    fn opened(link: &Arc<Link>, sql: &str, answer: Json) -> Result<Self> {
+        let id = reply::checked(answer)?["stmt_id"].as_u64();
+        let id = id.ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to stmt2_init has no id"))?;
+        Ok(Self { link: Arc::clone(link), id, sql: sql.to_owned(), fields: None })
+    }
+
+    /// The arguments of `stmt2_prepare`.
+    fn description(&self) -> Json {
+        json!({ "stmt_id": self.id, "sql": self.sql, "get_fields": true })
+    }
+
+    /// What `stmt2_prepare` gave.
+    fn described(&mut self, answer: Json) -> Result<()> {
+        let answer = reply::checked(answer)?;
+        if answer["is_insert"].as_bool() == Some(true) {
+            self.fields = Some(answer["fields"].as_array().map_or_else(|| Ok(Vec::new()), |fields| fields.iter().map(field).collect())?);
+        }
+        Ok(())
     }
 
     /// Binds tables with their rows, or the parameters of a query.
     pub fn bind(&self, tables: &[TableBind], deadline: Option<Instant>) -> Result<()> {
+        let request = self.send_binding(tables)?;
+        acknowledged(self.link.wait(request, deadline)?)
+    }
+
+    /// As [`Self::bind`], as a future.
+    pub async fn bind_later(&self, tables: &[TableBind], deadline: Option<Instant>) -> Result<()> {
+        let request = self.send_binding(tables)?;
+        acknowledged(self.link.reply(request, deadline).await?)
+    }
+
+    fn send_binding(&self, tables: &[TableBind]) -> Result<u64> {
         let request = self.link.next_request();
         let mut message = Head { request, resource: self.id, action: action::STATEMENT2_BIND }.to_bytes();
         message.extend_from_slice(&1_u16.to_le_bytes());
         message.extend_from_slice(&(-1_i32).to_le_bytes());
         message.extend_from_slice(&stmt2::encode(tables)?);
         self.link.send_binary(request, &message)?;
-        match self.link.wait(request, deadline)? {
-            Reply::Json(json) => reply::checked(json).map(drop),
-            Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a binding was answered with bytes")),
-        }
+        Ok(request)
     }
 
     /// Writes what was bound, or runs the query; gives the affected rows.
@@ -138,9 +181,27 @@ impl Prepared {
         Ok(answer["affected"].as_u64().unwrap_or(0))
     }
 
+    /// As [`Self::execute`], as a future.
+    pub async fn execute_later(&self, deadline: Option<Instant>) -> Result<u64> {
+        let answer = reply::checked(self.link.request("stmt2_exec", json!({ "stmt_id": self.id }), deadline).await?)?;
+        Ok(answer["affected"].as_u64().unwrap_or(0))
+    }
+
     /// The description of what the query gave; 0x022A where it gave no rows.
     pub fn result(&self, deadline: Option<Instant>) -> Result<Json> {
         reply::checked(self.link.call("stmt2_result", json!({ "stmt_id": self.id }), deadline)?)
+    }
+
+    /// As [`Self::result`], as a future.
+    pub async fn result_later(&self, deadline: Option<Instant>) -> Result<Json> {
+        reply::checked(self.link.request("stmt2_result", json!({ "stmt_id": self.id }), deadline).await?)
+    }
+}
+
+fn acknowledged(reply: Reply) -> Result<()> {
+    match reply {
+        Reply::Json(json) => reply::checked(json).map(drop),
+        Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a binding was answered with bytes")),
     }
 }
 
