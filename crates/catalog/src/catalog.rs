@@ -14,10 +14,12 @@ use crate::checkpoint::{Checkpoint, Loaded};
 use crate::database::{Contents, DatabaseParts};
 use crate::system_change::{SystemChange, decode, encode};
 use crate::user::{PasswordCheck, ROOT, Verified};
-use crate::{Database, DatabaseOptions, Rights, Stream, StreamProgress, User, View, WindowAggregates};
+use crate::{Database, DatabaseOptions, Offsets, Rights, Stream, StreamProgress, Topic, User, View, WindowAggregates};
 
 /// Bytes of the longest user name.
 const LONGEST_USER_NAME: usize = 23;
+/// Number of the first vgroup: 1 is the one that TDengine keeps its own tables in.
+const FIRST_VGROUP: u32 = 2;
 
 /// How a catalogue is opened.
 #[derive(Clone, Debug)]
@@ -43,16 +45,17 @@ pub struct CatalogOptions {
 pub struct Catalog {
     options: CatalogOptions,
     system: Arc<Store>,
-    state: RwLock<State>,
+    pub(crate) state: RwLock<State>,
+    offsets: Offsets,
     databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
     /// Held by whoever changes databases or users, so that memory changes in the order of the log.
-    changing: Mutex<()>,
+    pub(crate) changing: Mutex<()>,
     verified: Verified,
 }
 
 /// What the system log says.
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     cluster: Cluster,
     databases: BTreeMap<u32, Description>,
     next_database: u32,
@@ -65,6 +68,13 @@ struct State {
     aggregates: BTreeMap<(u32, Arc<str>), Arc<WindowAggregates>>,
     streams: BTreeMap<Arc<str>, Arc<Stream>>,
     stream_progress: BTreeMap<Arc<str>, StreamProgress>,
+    pub(crate) topics: BTreeMap<Arc<str>, Arc<Topic>>,
+    /// Above the number of every topic that there was.
+    pub(crate) next_topic: u64,
+    /// Of databases by number: their first vgroup.
+    vgroups: BTreeMap<u32, u32>,
+    /// Above every vgroup that there was.
+    next_vgroup: u32,
 }
 
 /// Who this engine is.
@@ -91,14 +101,23 @@ impl Catalog {
         let mut state = State::default();
         let system_options = StoreOptions { shards: 1, ..store_options(&options, &options.directory.join("system"), &DatabaseOptions::default()) };
         // A change of databases or users is rare and never lost.
-        let log = LogOptions { level: if options.in_memory { LogLevel::None } else { LogLevel::Sync }, sync_period: Duration::ZERO, ..system_options.log };
+        let log = LogOptions {
+            level: if options.in_memory { LogLevel::None } else { LogLevel::Sync },
+            sync_period: Duration::ZERO,
+            retention: Some(Duration::ZERO),
+            ..system_options.log
+        };
         let (system, _) = Store::open(StoreOptions { log, ..system_options }, &mut |_, bytes| {
             for change in decode(bytes)? {
                 state.apply(change);
             }
             Ok(())
         })?;
-        let catalog = Self { system, state: RwLock::new(state), databases: RwLock::default(), changing: Mutex::new(()), verified: Verified::new(), options };
+        let directory = Offsets::directory(&options.directory);
+        let exists = options.vfs.exists(&directory).map_err(|error| Error::io(format!("looking for {}", directory.display()), error))?;
+        let offsets = Offsets::open(store_options(&options, &directory, &DatabaseOptions::default()), options.in_memory, exists)?;
+        let catalog =
+            Self { system, state: RwLock::new(state), offsets, databases: RwLock::default(), changing: Mutex::new(()), verified: Verified::new(), options };
         catalog.start()?;
         Ok(Arc::new(catalog))
     }
@@ -114,6 +133,7 @@ impl Catalog {
             self.log(vec![SystemChange::Cluster(Cluster { id: id as i64, created }), SystemChange::PutUser(root)])?;
         }
         let descriptions: Vec<Description> = self.state.read().databases.values().cloned().collect();
+        self.number_vgroups(&descriptions)?;
         if !self.options.read_only {
             self.remove_leftovers(&descriptions)?;
         }
@@ -125,6 +145,26 @@ impl Catalog {
             self.databases.write().insert(database.name.clone(), database);
         }
         Ok(())
+    }
+
+    /// Gives numbers to the vgroups of databases that have none.
+    fn number_vgroups(&self, databases: &[Description]) -> Result<()> {
+        let unnumbered: Vec<SystemChange> = {
+            let state = self.state.read();
+            let mut next = state.next_vgroup.max(FIRST_VGROUP);
+            let mut number = |database: &Description| {
+                let (first, count) = (next, database.options.vgroups as u32);
+                next += count;
+                SystemChange::PutVgroups(database.id, first, count)
+            };
+            databases.iter().filter(|database| !state.vgroups.contains_key(&database.id)).map(&mut number).collect()
+        };
+        if self.options.read_only {
+            let mut state = self.state.write();
+            unnumbered.into_iter().for_each(|change| state.apply(change));
+            return Ok(());
+        }
+        if unnumbered.is_empty() { Ok(()) } else { self.log(unnumbered) }
     }
 
     /// Directories of databases that were dropped while their files could not be removed.
@@ -176,7 +216,8 @@ impl Catalog {
             tracing::warn!(database = %description.name, file = %damage.file.display(), offset = damage.offset, what = %damage.what, "damage was passed over");
         }
         let Description { id, name, created, options } = description;
-        let parts = DatabaseParts { store, clock: self.options.clock.clone(), scheduler: self.options.scheduler.clone(), contents, checkpoint };
+        let first_vgroup = self.state.read().vgroups.get(&id).map_or(FIRST_VGROUP, |first| *first) as i32;
+        let parts = DatabaseParts { store, first_vgroup, clock: self.options.clock.clone(), scheduler: self.options.scheduler.clone(), contents, checkpoint };
         let database = Database::new(id, name, created, options, parts);
         let state = self.state.read();
         let views = state.views.iter().filter(|((of, _), _)| *of == id).map(|((_, name), view)| (name.clone(), view.clone()));
@@ -187,12 +228,12 @@ impl Catalog {
         Ok(database)
     }
 
-    fn now_milliseconds(&self) -> i64 {
+    pub(crate) fn now_milliseconds(&self) -> i64 {
         self.options.clock.now() / 1_000_000
     }
 
     /// Logs changes, then shows them.
-    fn log(&self, changes: Vec<SystemChange>) -> Result<()> {
+    pub(crate) fn log(&self, changes: Vec<SystemChange>) -> Result<()> {
         self.refuse_read_only()?;
         self.system.append(vec![Entry::Meta(encode(&changes))])?;
         let mut state = self.state.write();
@@ -209,6 +250,11 @@ impl Catalog {
     /// Whether every change is refused.
     pub fn is_read_only(&self) -> bool {
         self.options.read_only
+    }
+
+    /// What consumer groups have committed.
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
     }
 
     /// Who this engine is.
@@ -236,7 +282,8 @@ impl Catalog {
         }
         let id = self.state.read().next_database;
         let description = Description { id, name: name.into(), created: self.now_milliseconds(), options };
-        self.log(vec![SystemChange::PutDatabase(description.clone())])?;
+        let (first, count) = (self.state.read().next_vgroup.max(FIRST_VGROUP), description.options.vgroups as u32);
+        self.log(vec![SystemChange::PutDatabase(description.clone()), SystemChange::PutVgroups(id, first, count)])?;
         match self.open_database(description) {
             Ok(database) => {
                 self.databases.write().insert(database.name.clone(), database.clone());
@@ -258,9 +305,7 @@ impl Catalog {
         }
         let description = Description { id: database.id, name: database.name.clone(), created: database.created, options };
         self.log(vec![SystemChange::PutDatabase(description.clone())])?;
-        if !self.options.in_memory {
-            database.store().set_log_options(log_options(&description.options));
-        }
+        database.store().set_log_options(log_options(&self.options, &description.options));
         database.set_options(description.options);
         Ok(())
     }
@@ -269,6 +314,9 @@ impl Catalog {
     pub fn drop_database(&self, name: &str) -> Result<()> {
         let _one_at_a_time = self.changing.lock();
         let database = self.database(name)?;
+        if self.has_topics(name) {
+            return Err(Error::new(code::TOPIC_MUST_BE_DROPPED_FIRST));
+        }
         let mut changes = vec![SystemChange::DropDatabase(database.id)];
         changes.append(&mut self.rights_without(|rights| rights.forget_database(name)));
         let goes = |stream: &Arc<Stream>| *stream.source_database == *name || *stream.target_database == *name;
@@ -375,7 +423,7 @@ impl Catalog {
     }
 
     /// The changes that `forget` makes to users' rights.
-    fn rights_without(&self, mut forget: impl FnMut(&mut Rights) -> bool) -> Vec<SystemChange> {
+    pub(crate) fn rights_without(&self, mut forget: impl FnMut(&mut Rights) -> bool) -> Vec<SystemChange> {
         let state = self.state.read();
         let changed = state.rights.iter().filter_map(|(user, rights)| {
             let mut rights = (**rights).clone();
@@ -500,7 +548,7 @@ impl Catalog {
             let written = if self.options.read_only { Ok(()) } else { database.write_checkpoint() };
             outcome = outcome.and(written).and(database.store().close());
         }
-        outcome.and(self.system.close())
+        outcome.and(self.offsets.close()).and(self.system.close())
     }
 }
 
@@ -514,6 +562,7 @@ impl State {
             }
             SystemChange::DropDatabase(id) => {
                 self.databases.remove(&id);
+                self.vgroups.remove(&id);
                 self.views.retain(|(of, _), _| *of != id);
                 self.aggregates.retain(|(of, _), _| *of != id);
             }
@@ -535,13 +584,21 @@ impl State {
                 self.stream_progress.remove(&name);
             }
             SystemChange::PutStreamProgress(name, progress) => drop(self.stream_progress.insert(name, progress)),
+            SystemChange::PutTopic(topic) => {
+                self.next_topic = self.next_topic.max(topic.id + 1);
+                self.topics.insert(topic.name.clone(), Arc::new(topic));
+            }
+            SystemChange::DropTopic(name) => drop(self.topics.remove(&name)),
+            SystemChange::PutVgroups(database, first, count) => {
+                self.next_vgroup = self.next_vgroup.max(first + count);
+                self.vgroups.insert(database, first);
+            }
         }
     }
 }
 
 /// How a database's store is opened.
 fn store_options(catalog: &CatalogOptions, directory: &Path, options: &DatabaseOptions) -> StoreOptions {
-    let log = if catalog.in_memory { LogOptions { level: LogLevel::None, ..LogOptions::default() } } else { log_options(options) };
     StoreOptions {
         vfs: catalog.vfs.clone(),
         clock: catalog.clock.clone(),
@@ -549,7 +606,7 @@ fn store_options(catalog: &CatalogOptions, directory: &Path, options: &DatabaseO
         precision: options.precision,
         shards: options.vgroups as u16,
         slice: options.duration_ticks(),
-        log,
+        log: log_options(catalog, options),
         // In memory BUFFER is no ceiling: there is nowhere to flush to.
         memory_limit: if catalog.in_memory { catalog.memory_limit } else { catalog.memory_limit.min((options.buffer as u64) << 20) },
         read_only: catalog.read_only,
@@ -557,11 +614,15 @@ fn store_options(catalog: &CatalogOptions, directory: &Path, options: &DatabaseO
     }
 }
 
-/// The log's settings of a database on disk.
-fn log_options(options: &DatabaseOptions) -> LogOptions {
+/// The log's settings of a database.
+fn log_options(catalog: &CatalogOptions, options: &DatabaseOptions) -> LogOptions {
     let retention = |value: i64| u64::try_from(value).ok();
     LogOptions {
-        level: if options.wal_level == 2 { LogLevel::Sync } else { LogLevel::Write },
+        level: match options.wal_level {
+            _ if catalog.in_memory => LogLevel::None,
+            2 => LogLevel::Sync,
+            _ => LogLevel::Write,
+        },
         sync_period: Duration::from_millis(options.wal_fsync_period as u64),
         retention: retention(options.wal_retention_period).map(Duration::from_secs),
         retention_bytes: retention(options.wal_retention_size).filter(|size| *size > 0).map(|size| size * 1_024),

@@ -36,6 +36,21 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// The table that it is about.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::CreateSupertable { name, .. }
+            | Self::CreateNormal { name, .. }
+            | Self::CreateChild { name, .. }
+            | Self::DropTable { name }
+            | Self::SetSchema { name, .. }
+            | Self::SetTag { name, .. }
+            | Self::SetOptions { name, .. }
+            | Self::SetIndexes { name, .. } => Some(name),
+            Self::NextUid { .. } => None,
+        }
+    }
+
     /// Whether it gives a table a TTL.
     pub fn sets_ttl(&self) -> bool {
         matches!(self, Self::CreateNormal { options, .. } | Self::CreateChild { options, .. } | Self::SetOptions { options, .. } if options.ttl > 0)

@@ -164,6 +164,7 @@ impl<'a> Changing<'a> {
         }
         let sequence = self.database.store().append(record)?;
         self.database.contents().apply(sequence, &self.changes, false)?;
+        self.database.forget_past();
         self.database.checkpoint_later();
         if self.changes.iter().any(Change::sets_ttl) {
             self.database.expire_later();

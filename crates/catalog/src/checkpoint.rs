@@ -12,11 +12,14 @@ use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::change::{Change, decode, encode};
 use crate::database::{Changed, Contents};
+use crate::past::PastTable;
 
 /// Tables by uid: the record that makes each.
 const TABLES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("tables");
 /// One row: the sequence that the file stands for.
 const SEQUENCE: TableDefinition<'_, u8, u64> = TableDefinition::new("sequence");
+/// Tables as they were before a record changed them, by its sequence and their uid: the record that makes each.
+const PAST: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("past");
 const FILES: [&str; 2] = ["catalogue-a.redb", "catalogue-b.redb"];
 const CACHE: usize = 4 << 20;
 
@@ -70,7 +73,9 @@ impl Checkpoint {
             let path = directory.join(FILES[side]);
             let records = open_file(&*vfs, &path, read_only).and_then(|file| read_records(&file, &path));
             let Some(records) = whole(&path, records) else { continue };
+            let (records, past) = records;
             records.iter().try_for_each(|change| contents.apply(sequence, std::slice::from_ref(change), true))?;
+            contents.restore_past(past);
             sides[side] = Side { sequence, anew: false };
             loaded.sequence = sequence;
             loaded.older = found.pop().map(|(older, side)| (side, older));
@@ -112,8 +117,15 @@ impl CheckpointWriter<'_> {
         self.sides[0].sequence.max(self.sides[1].sequence)
     }
 
-    /// Writes changed tables durably; gives the sequence up to which both files hold everything.
-    pub fn write(&mut self, changes: &[Changed], sequence: Sequence) -> Result<Sequence> {
+    /// What the file whose turn it is stands for; 0 where it is made anew.
+    pub fn sequence(&self) -> Sequence {
+        let side = self.sides[self.side];
+        if side.anew { 0 } else { side.sequence }
+    }
+
+    /// Writes changed tables durably, and `past` tables, of which those that no record from `first` on needs go; gives the sequence up to
+    /// which both files hold everything.
+    pub fn write(&mut self, changes: &[Changed], past: &[Arc<PastTable>], first: Sequence, sequence: Sequence) -> Result<Sequence> {
         let path = self.checkpoint.directory.join(FILES[self.side]);
         let vfs = &*self.checkpoint.vfs;
         if self.sides[self.side].anew && vfs.exists(&path).unwrap_or(false) {
@@ -122,14 +134,20 @@ impl CheckpointWriter<'_> {
         // Until it is whole, the file stands for nothing.
         self.sides[self.side].anew = true;
         let file = vfs.open(&path, OpenMode::Create).map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
-        write_file(file, changes, sequence).map_err(|error| failed(&path, error))?;
+        write_file(file, changes, past, first, sequence).map_err(|error| failed(&path, error))?;
         vfs.sync_directory(&self.checkpoint.directory).map_err(|error| Error::io("syncing the catalogue's directory", error))?;
         self.sides[self.side] = Side { sequence, anew: false };
         Ok(self.sides[0].sequence.min(self.sides[1].sequence))
     }
 }
 
-fn write_file(file: Arc<dyn VfsFile>, changes: &[Changed], sequence: Sequence) -> std::result::Result<(), redb::Error> {
+fn write_file(
+    file: Arc<dyn VfsFile>,
+    changes: &[Changed],
+    past: &[Arc<PastTable>],
+    first: Sequence,
+    sequence: Sequence,
+) -> std::result::Result<(), redb::Error> {
     let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(Backend(file))?;
     let transaction = database.begin_write()?;
     {
@@ -139,6 +157,11 @@ fn write_file(file: Arc<dyn VfsFile>, changes: &[Changed], sequence: Sequence) -
                 Some(record) => drop(tables.insert(uid, encode(std::slice::from_ref(record)).as_slice())?),
                 None => drop(tables.remove(uid)?),
             }
+        }
+        let mut kept = transaction.open_table(PAST)?;
+        kept.retain_in((0, 0)..(first.saturating_add(1), 0), |_, _| false)?;
+        for table in past {
+            kept.insert((table.until, table.uid), encode(std::slice::from_ref(&table.made)).as_slice())?;
         }
         transaction.open_table(SEQUENCE)?.insert(0, sequence)?;
     }
@@ -171,20 +194,36 @@ fn read_sequence(database: &redb::Database, path: &Path) -> Result<Sequence> {
     read().map_err(|error| failed(path, error))
 }
 
-/// Records of a file, in order of uid: a supertable comes before its children.
-fn read_records(database: &redb::Database, path: &Path) -> Result<Vec<Change>> {
+/// Records of a file, in order of uid: a supertable comes before its children. Then its past tables.
+fn read_records(database: &redb::Database, path: &Path) -> Result<(Vec<Change>, Vec<PastTable>)> {
     let mut changes = Vec::new();
+    let mut past = Vec::new();
     let mut read = || -> std::result::Result<Result<()>, redb::Error> {
-        for entry in database.begin_read()?.open_table(TABLES)?.iter()? {
+        let transaction = database.begin_read()?;
+        for entry in transaction.open_table(TABLES)?.iter()? {
             match decode(entry?.1.value()) {
                 Ok(mut record) => changes.append(&mut record),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        let kept = match transaction.open_table(PAST) {
+            Ok(kept) => kept,
+            // Files of versions before had none.
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Ok(())),
+            Err(error) => return Err(error.into()),
+        };
+        for entry in kept.iter()? {
+            let (place, record) = entry?;
+            let (until, uid) = place.value();
+            match decode(record.value()) {
+                Ok(made) => past.extend(made.into_iter().map(|made| PastTable { until, uid, made })),
                 Err(error) => return Ok(Err(error)),
             }
         }
         Ok(Ok(()))
     };
     read().map_err(|error| failed(path, error))??;
-    Ok(changes)
+    Ok((changes, past))
 }
 
 fn failed(path: &Path, error: redb::Error) -> Error {

@@ -178,6 +178,21 @@ impl Children {
         self.chunk(slot).and_then(|(chunk, at)| chunk.uids.get(at).copied()).unwrap_or(0)
     }
 
+    /// The slot of a child by uid, which ascend with the slots.
+    pub(crate) fn slot_of_uid(&self, uid: Uid) -> Option<u32> {
+        let (mut low, mut high) = (0, u32::try_from(self.set.live.len()).ok()?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let slot = self.set.live.select(middle)?;
+            match self.uid(slot).cmp(&uid) {
+                std::cmp::Ordering::Equal => return Some(slot),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
     /// Whether the slot is still that table's: neither slots nor uids are given again.
     pub fn holds(&self, slot: u32, uid: Uid) -> bool {
         self.uid(slot) == uid && self.set.live.contains(slot)

@@ -14,6 +14,7 @@ use crate::change::Change;
 use crate::changing::Changing;
 use crate::checkpoint::Checkpoint;
 use crate::namespace::{Name, Namespace};
+use crate::past::{Past, PastTable};
 use crate::record::broken;
 use crate::table::{NormalBody, SupertableBody};
 use crate::{Child, DatabaseOptions, NormalTable, Schema, Supertable, Table, TagIndex, View, WindowAggregates};
@@ -27,6 +28,8 @@ pub struct Database {
     pub name: Arc<str>,
     /// Milliseconds since 1970.
     pub created: i64,
+    /// Number of its first vgroup; the others follow, one a shard. Never used again.
+    pub first_vgroup: i32,
     options: RwLock<Arc<DatabaseOptions>>,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -50,9 +53,12 @@ pub struct Database {
 const CHECKPOINT_DELAY: Duration = Duration::from_secs(30);
 /// Changes that do not wait.
 const CHECKPOINT_CHANGES: usize = 20_000;
+/// Past tables above which every change looks for some that can go.
+const PAST_TABLES: usize = 256;
 
 /// The parts that a database is made of.
 pub(crate) struct DatabaseParts {
+    pub first_vgroup: i32,
     pub store: Arc<Store>,
     pub clock: Arc<dyn Clock>,
     pub scheduler: Arc<Scheduler>,
@@ -73,6 +79,8 @@ pub(crate) struct Contents {
     /// Names of changed tables by uid, for each of the two checkpoint files; unused in memory.
     changed: parking_lot::Mutex<[FxHashMap<Uid, Arc<str>>; 2]>,
     keeps_changes: bool,
+    /// What records that the log still holds need.
+    past: RwLock<Past>,
 }
 
 /// Tables by uid, so that lists come in order of creation.
@@ -99,11 +107,12 @@ impl Writing<'_> {
 impl Database {
     /// A database out of its parts.
     pub(crate) fn new(id: u32, name: Arc<str>, created: i64, options: DatabaseOptions, parts: DatabaseParts) -> Arc<Self> {
-        let DatabaseParts { store, clock, scheduler, contents, checkpoint } = parts;
+        let DatabaseParts { first_vgroup, store, clock, scheduler, contents, checkpoint } = parts;
         Arc::new_cyclic(|this| Self {
             id,
             name,
             created,
+            first_vgroup,
             options: RwLock::new(Arc::new(options)),
             store,
             clock,
@@ -217,7 +226,9 @@ impl Database {
             let _tables_stay = self.gate.read();
             self.contents.take_changes(writer.side())
         };
-        match writer.write(&changes, sequence) {
+        self.contents.forget_past(self.store.log_range().0);
+        let past = self.contents.past_since(writer.sequence());
+        match writer.write(&changes, &past, self.store.log_range().0, sequence) {
             Ok(safe) => self.store.set_meta_checkpoint(safe),
             Err(error) => {
                 // What the file holds now is not known.
@@ -231,6 +242,13 @@ impl Database {
     /// Changes that the file written longest ago does not have.
     pub fn unwritten_changes(&self) -> usize {
         self.contents.changed.lock().iter().map(FxHashMap::len).max().unwrap_or(0)
+    }
+
+    /// Forgets tables as they were before all that the log holds, now and then.
+    pub(crate) fn forget_past(&self) {
+        if self.contents.past_len() > PAST_TABLES {
+            self.contents.forget_past(self.store.log_range().0);
+        }
     }
 
     pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
@@ -272,7 +290,69 @@ impl Contents {
             applied: AtomicU64::new(0),
             changed: parking_lot::Mutex::default(),
             keeps_changes,
+            past: RwLock::default(),
         }
+    }
+
+    /// A table as it was when a record was written, where it has changed since.
+    pub fn past_table(&self, uid: Uid, sequence: Sequence) -> Option<Arc<PastTable>> {
+        self.past.read().table(uid, sequence)
+    }
+
+    /// The table that had a name when a record was written, where it has changed since.
+    pub fn past_named(&self, name: &str, sequence: Sequence) -> Option<Arc<PastTable>> {
+        self.past.read().named(name, sequence)
+    }
+
+    /// Past tables of records above `sequence`.
+    pub fn past_since(&self, sequence: Sequence) -> Vec<Arc<PastTable>> {
+        self.past.read().since(sequence)
+    }
+
+    /// Adds past tables that a checkpoint held.
+    pub fn restore_past(&self, tables: Vec<PastTable>) {
+        let mut past = self.past.write();
+        tables.into_iter().for_each(|table| past.add(table));
+    }
+
+    /// How many past tables there are.
+    pub fn past_len(&self) -> usize {
+        self.past.read().len()
+    }
+
+    /// Forgets what no record from `first` on needs.
+    pub fn forget_past(&self, first: Sequence) {
+        self.past.write().forget(first);
+    }
+
+    /// Remembers what a change is about to take away.
+    fn remember(&self, sequence: Sequence, change: &Change) {
+        let (Change::DropTable { name } | Change::SetSchema { name, .. }) = change else { return };
+        let Some(table) = self.table(name) else { return };
+        let mut gone = vec![(table.uid(), name.clone())];
+        if let (Change::DropTable { .. }, Table::Super(table)) = (change, &table) {
+            let children = table.children();
+            gone.extend(children.slots().iter().map(|slot| (children.uid(slot), children.name(slot))));
+        }
+        let gone: Vec<PastTable> =
+            gone.into_iter().filter_map(|(uid, name)| Some(PastTable { until: sequence, uid, made: self.record_of(uid, &name)? })).collect();
+        self.restore_past(gone);
+    }
+
+    /// A table by number.
+    pub fn table_by_uid(&self, uid: Uid) -> Option<Table> {
+        let tables = self.tables.read();
+        if let Some(table) = tables.supertables.get(&uid) {
+            return Some(Table::Super(table.clone()));
+        }
+        if let Some(table) = tables.normal.get(&uid) {
+            return Some(Table::Normal(table.clone()));
+        }
+        tables.supertables.values().find_map(|supertable| {
+            let children = supertable.children();
+            let slot = children.slot_of_uid(uid)?;
+            Some(Table::Child(Child { uid, name: children.name(slot), slot, supertable: supertable.clone() }))
+        })
     }
 
     pub fn table(&self, name: &str) -> Option<Table> {
@@ -303,6 +383,9 @@ impl Contents {
     /// Does what a record says. `checkpointed` tells that it comes from a checkpoint, so that no file needs it again.
     pub fn apply(&self, sequence: Sequence, changes: &[Change], checkpointed: bool) -> Result<()> {
         for change in changes {
+            if !checkpointed {
+                self.remember(sequence, change);
+            }
             let changed = self.apply_one(change)?;
             if self.keeps_changes && !checkpointed {
                 let mut sides = self.changed.lock();

@@ -99,6 +99,8 @@ pub struct PendingWindows {
     pub last: i64,
     /// When the first row came, in milliseconds since 1970.
     pub since: i64,
+    /// Rows were deleted: some of the windows may have none left.
+    pub emptied: bool,
 }
 
 /// A window that was written.
@@ -126,6 +128,7 @@ impl StreamProgress {
             w.unsigned(group.pending.len() as u64);
             for pending in &group.pending {
                 [pending.first, pending.last, pending.since].into_iter().for_each(|value| w.signed(value));
+                w.byte(u8::from(pending.emptied));
             }
             w.unsigned(group.written.len() as u64);
             for window in &group.written {
@@ -150,7 +153,9 @@ impl StreamProgress {
 fn read_group(r: &mut Reader<'_>) -> Result<GroupProgress> {
     let table = r.unsigned()?;
     let count = r.count()?;
-    let pending = (0..count).map(|_| Ok(PendingWindows { first: r.signed()?, last: r.signed()?, since: r.signed()? })).collect::<Result<_>>()?;
+    let pending = (0..count)
+        .map(|_| Ok(PendingWindows { first: r.signed()?, last: r.signed()?, since: r.signed()?, emptied: r.byte()? != 0 }))
+        .collect::<Result<_>>()?;
     let count = r.count()?;
     let written = (0..count).map(|_| Ok(WrittenWindow { start: r.signed()?, end: r.signed()?, output: r.signed()? })).collect::<Result<_>>()?;
     let last = if r.byte()? != 0 { Some(r.signed()?) } else { None };

@@ -7,7 +7,7 @@ use embudo_types::{Precision, Result};
 use crate::catalog::{Cluster, Description};
 use crate::record::{Reader, Writer, broken};
 use crate::user::PasswordCheck;
-use crate::{CacheModel, DatabaseOptions, Rights, Stream, StreamProgress, User, View, WindowAggregates};
+use crate::{CacheModel, DatabaseOptions, Rights, Stream, StreamProgress, Topic, User, View, WindowAggregates};
 
 /// First byte of every Meta entry.
 const VERSION: u8 = 1;
@@ -41,6 +41,12 @@ pub(crate) enum SystemChange {
     DropStream(Arc<str>),
     /// How far a stream has come.
     PutStreamProgress(Arc<str>, StreamProgress),
+    /// CREATE TOPIC.
+    PutTopic(Topic),
+    /// DROP TOPIC.
+    DropTopic(Arc<str>),
+    /// The number of a database's first vgroup, and how many it has.
+    PutVgroups(u32, u32, u32),
 }
 
 impl SystemChange {
@@ -118,6 +124,18 @@ impl SystemChange {
                 w.text(name);
                 progress.write(w);
             }
+            Self::PutTopic(topic) => {
+                w.byte(60);
+                topic.write(w);
+            }
+            Self::DropTopic(name) => {
+                w.byte(61);
+                w.text(name);
+            }
+            Self::PutVgroups(database, first, count) => {
+                w.byte(62);
+                [*database, *first, *count].into_iter().for_each(|number| w.unsigned(u64::from(number)));
+            }
         }
     }
 
@@ -147,6 +165,9 @@ impl SystemChange {
             40 => Self::PutStream(Stream::read(r)?),
             41 => Self::DropStream(r.text()?.into()),
             42 => Self::PutStreamProgress(r.text()?.into(), StreamProgress::read(r)?),
+            60 => Self::PutTopic(Topic::read(r)?),
+            61 => Self::DropTopic(r.text()?.into()),
+            62 => Self::PutVgroups(r.narrow()?, r.narrow()?, r.narrow()?),
             _ => return Err(broken()),
         })
     }
@@ -211,6 +232,23 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<SystemChange>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{TopicMeta, TopicSource};
+
+    fn topic(source: TopicSource) -> Topic {
+        Topic {
+            name: "涛".into(),
+            id: 900,
+            database: "d".into(),
+            statement: "CREATE TOPIC".into(),
+            text: "create topic".into(),
+            current_database: Some("d".into()),
+            zone: "UTC".into(),
+            user: "root".into(),
+            source,
+            schema: "[]".into(),
+            created: -5,
+        }
+    }
 
     #[test]
     fn what_is_written_is_read() {
@@ -252,7 +290,7 @@ mod tests {
         };
         let group = crate::GroupProgress {
             table: 4,
-            pending: vec![crate::PendingWindows { first: -1, last: 2, since: 3 }],
+            pending: vec![crate::PendingWindows { first: -1, last: 2, since: 3, emptied: true }],
             written: vec![crate::WrittenWindow { start: -5, end: 6, output: 7 }],
             last: Some(-8),
         };
@@ -271,6 +309,11 @@ mod tests {
             SystemChange::PutStream(stream),
             SystemChange::PutStreamProgress("s".into(), progress),
             SystemChange::DropStream("s".into()),
+            SystemChange::PutTopic(topic(TopicSource::Query { table: 9, columns: vec![1, 700] })),
+            SystemChange::PutTopic(topic(TopicSource::Supertable { table: 9, meta: TopicMeta::Only })),
+            SystemChange::PutTopic(topic(TopicSource::Database { meta: TopicMeta::With })),
+            SystemChange::DropTopic("涛".into()),
+            SystemChange::PutVgroups(3, 2, 7),
         ];
         let bytes = encode(&changes);
         assert_eq!(decode(&bytes).unwrap(), changes);

@@ -1,6 +1,6 @@
 //! Rows about the engine as the one node of a cluster: nodes, vgroups, users, settings, what runs.
 
-use embudo_catalog::{Database, RightSet, RightTarget};
+use embudo_catalog::{RightSet, RightTarget};
 use embudo_types::{SERVER_VERSION, Value};
 
 use crate::Engine;
@@ -10,19 +10,10 @@ type Push<'a> = &'a mut dyn FnMut(Vec<Value>);
 
 /// What clients connect to, as a cluster would say it.
 const ENDPOINT: &str = "localhost:6030";
-/// Number of the first vgroup; 1 is the management node's.
-const FIRST_VGROUP: i32 = 2;
 
 /// Values of text.
 pub(crate) fn texts(values: &[&str]) -> Vec<Value> {
     values.iter().map(text).collect()
-}
-
-/// Number of a database's first vgroup: shards are numbered through all databases.
-pub(crate) fn first_vgroup(engine: &Engine, database: &Database) -> i32 {
-    let before = engine.catalog().databases();
-    let shards = before.iter().take_while(|other| other.id != database.id).map(|other| i32::from(other.store().shards()));
-    FIRST_VGROUP + shards.sum::<i32>()
 }
 
 fn milliseconds(nanoseconds: i64) -> Value {
@@ -112,7 +103,7 @@ pub(crate) fn grants(push: Push<'_>) {
 /// `ins_vgroups`.
 pub(crate) fn vgroups(engine: &Engine, push: Push<'_>) {
     for database in engine.catalog().databases() {
-        let first = first_vgroup(engine, &database);
+        let first = database.first_vgroup;
         let mut tables = vec![0_i32; usize::from(database.store().shards())];
         let mut count = |uid| tables[usize::from(database.store().shard_of(uid))] += 1;
         database.normal_tables().iter().for_each(|table| count(table.uid));
@@ -133,7 +124,7 @@ pub(crate) fn vgroups(engine: &Engine, push: Push<'_>) {
 pub(crate) fn vnodes(engine: &Engine, push: Push<'_>) {
     let started = milliseconds(engine.started());
     for database in engine.catalog().databases() {
-        let first = first_vgroup(engine, &database);
+        let first = database.first_vgroup;
         for shard in 0..i32::from(database.store().shards()) {
             push(vec![Value::Int(1), Value::Int(first + shard), text(&*database.name), text("leader"), started.clone(), started.clone(), Value::Bool(true)]);
         }

@@ -7,7 +7,6 @@ use embudo_storage::Uid;
 use embudo_types::{DataType, Precision, Value};
 
 use super::columns::{INFORMATION, PERFORMANCE, TABLES};
-use super::nodes::first_vgroup;
 use crate::Engine;
 use crate::row_set::text;
 
@@ -133,7 +132,7 @@ pub(crate) fn tables(engine: &Engine, push: Push<'_>) {
         push(row);
     }
     for database in engine.catalog().databases() {
-        let first_vgroup = first_vgroup(engine, &database);
+        let first_vgroup = database.first_vgroup;
         let vgroup = |uid: Uid| Value::Int(first_vgroup + i32::from(database.store().shard_of(uid)));
         for table in database.normal_tables() {
             let options = table.options();
