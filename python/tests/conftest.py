@@ -1,4 +1,4 @@
-"""Fixtures: one database in memory, reached in process and over REST by a server in this process."""
+"""Fixtures: one database in memory, reached in process and, by a server in this process, over REST and WebSocket."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def root() -> Iterator[embudo.Connection]:
 
 @pytest.fixture(scope="session")
 def server(root: embudo.Connection) -> Iterator[embudo.Server]:
-    """A REST server on the shared database."""
+    """A server on the shared database."""
     with root.serve() as server:
         yield server
 
 
-@pytest.fixture(params=["embedded", "rest"])
+@pytest.fixture(params=["embedded", "rest", "websocket"])
 def dsn(request: pytest.FixtureRequest) -> str:
     """Where to connect, over each transport."""
     if request.param == "embedded":
         request.getfixturevalue("root")
         return SHARED
     server: embudo.Server = request.getfixturevalue("server")
-    return server.dsn
+    return server.rest_dsn if request.param == "rest" else server.ws_dsn
 
 
 @pytest.fixture
