@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use embudo_storage::vfs::Vfs;
@@ -40,10 +40,24 @@ pub struct CatalogOptions {
     pub memory_limit: u64,
 }
 
+/// Told the number of a database whose log has grown.
+pub type LogWatcher = Arc<dyn Fn(u32) + Send + Sync>;
+
+/// The one watcher of all logs.
+#[derive(Default)]
+struct WatcherCell(OnceLock<LogWatcher>);
+
+impl std::fmt::Debug for WatcherCell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WatcherCell")
+    }
+}
+
 /// Databases and users.
 #[derive(Debug)]
 pub struct Catalog {
     options: CatalogOptions,
+    log_watcher: Arc<WatcherCell>,
     system: Arc<Store>,
     pub(crate) state: RwLock<State>,
     offsets: Offsets,
@@ -116,8 +130,16 @@ impl Catalog {
         let directory = Offsets::directory(&options.directory);
         let exists = options.vfs.exists(&directory).map_err(|error| Error::io(format!("looking for {}", directory.display()), error))?;
         let offsets = Offsets::open(store_options(&options, &directory, &DatabaseOptions::default()), options.in_memory, exists)?;
-        let catalog =
-            Self { system, state: RwLock::new(state), offsets, databases: RwLock::default(), changing: Mutex::new(()), verified: Verified::new(), options };
+        let catalog = Self {
+            system,
+            state: RwLock::new(state),
+            offsets,
+            databases: RwLock::default(),
+            changing: Mutex::new(()),
+            verified: Verified::new(),
+            log_watcher: Arc::default(),
+            options,
+        };
         catalog.start()?;
         Ok(Arc::new(catalog))
     }
@@ -185,6 +207,12 @@ impl Catalog {
         self.options.directory.join("databases").join(id.to_string())
     }
 
+    /// Has `watcher` called after every record that a database's log gets, by the thread that wrote it. Only the first watcher counts.
+    pub fn watch_logs(&self, watcher: LogWatcher) {
+        // There is one engine to a catalogue, and it watches once.
+        let _ = self.log_watcher.0.set(watcher);
+    }
+
     fn open_database(&self, description: Description) -> Result<Arc<Database>> {
         let directory = self.directory_of(description.id);
         let keeps_files = !self.options.in_memory;
@@ -215,6 +243,12 @@ impl Catalog {
         for damage in &recovery.damages {
             tracing::warn!(database = %description.name, file = %damage.file.display(), offset = damage.offset, what = %damage.what, "damage was passed over");
         }
+        let (watcher, number) = (self.log_watcher.clone(), description.id);
+        store.observe_log(Arc::new(move || {
+            if let Some(watcher) = watcher.0.get() {
+                watcher(number);
+            }
+        }));
         let Description { id, name, created, options } = description;
         let first_vgroup = self.state.read().vgroups.get(&id).map_or(FIRST_VGROUP, |first| *first) as i32;
         let parts = DatabaseParts { store, first_vgroup, clock: self.options.clock.clone(), scheduler: self.options.scheduler.clone(), contents, checkpoint };

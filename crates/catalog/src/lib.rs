@@ -30,7 +30,7 @@ mod user;
 mod view;
 
 pub use alter::Alteration;
-pub use catalog::{Catalog, CatalogOptions, Cluster};
+pub use catalog::{Catalog, CatalogOptions, Cluster, LogWatcher};
 pub use changing::{Changing, NewChild};
 pub use children::Children;
 pub use database::{Database, Writing};
