@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use embudo_engine::{Engine, EngineOptions};
-use embudo_server::{Server, ServerOptions, TelnetOptions};
+use embudo_server::{ListenerOptions, Server, ServerOptions};
 use embudo_types::{Error, Result};
 
 use crate::{
@@ -39,7 +39,7 @@ pub fn run(options: ServeOptions) -> Result<()> {
     if let Some(version) = configuration.advertise_version {
         server_options.advertised_version = version;
     }
-    server_options.opentsdb_telnet = configuration.opentsdb_telnet.as_deref().map(TelnetOptions::at);
+    server_options.opentsdb_telnet = configuration.opentsdb_telnet.as_deref().map(|listen| ListenerOptions::new(listen, "opentsdb_telnet"));
     let engine = Engine::open(engine_options)?;
     let served = Server::start(engine.clone(), server_options).and_then(|mut server| {
         let announced =

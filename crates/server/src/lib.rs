@@ -30,7 +30,7 @@ use embudo_engine::Engine;
 use embudo_types::{Error, Result};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
-pub use options::{DEFAULT_PORT, ServerOptions, TelnetOptions, TlsOptions};
+pub use options::{DEFAULT_PORT, ListenerOptions, ServerOptions, TlsOptions};
 pub use version::AdvertisedVersion;
 
 /// Starts servers.
@@ -59,27 +59,47 @@ impl Server {
         if let Some(tls) = &tls {
             runtime.spawn(tls::watch_files(Arc::clone(tls), stopped.clone()));
         }
-        let telnet = options.opentsdb_telnet.clone();
         let state = router::State::new(engine, options);
-        let mut telnet_address = None;
-        if let Some(telnet) = telnet {
-            let listener = runtime.block_on(ingest::telnet_listener::bind(&telnet))?;
-            telnet_address = listener.local_addr().ok();
-            runtime.spawn(ingest::telnet_listener::serve(listener, telnet, Arc::clone(&state), stopped.clone()));
+        let (mut addresses, mut serving) = (ListenerAddresses::default(), Vec::new());
+        if let Some(telnet) = state.options.opentsdb_telnet.clone() {
+            let listener = runtime.block_on(ingest::telnet_listener::bind(&telnet, &state.options))?;
+            addresses.opentsdb_telnet = listener.local_addr().ok();
+            serving.push(runtime.spawn(ingest::telnet_listener::serve(listener, telnet, Arc::clone(&state), stopped.clone())));
         }
-        let serving = runtime.spawn(connections::serve(listener, state, tls.clone(), stopped));
+        if let Some(statsd) = &state.options.statsd {
+            let listener = runtime.block_on(ingest::datagrams::Listener::statsd(statsd, &state.options))?;
+            addresses.statsd = listener.address();
+            serving.push(runtime.spawn(listener.serve(Arc::clone(&state), stopped.clone())));
+        }
+        if let Some(collectd) = &state.options.collectd {
+            let listener = runtime.block_on(ingest::datagrams::Listener::collectd(collectd, &state.options))?;
+            addresses.collectd = listener.address();
+            serving.push(runtime.spawn(listener.serve(Arc::clone(&state), stopped.clone())));
+        }
+        serving.push(runtime.spawn(connections::serve(listener, state, tls.clone(), stopped)));
         tracing::info!(%address, encrypted = tls.is_some(), "listening");
-        Ok(ServerHandle { address, telnet_address, tls, stop, running: Some((runtime, serving)) })
+        Ok(ServerHandle { address, addresses, tls, stop, running: Some((runtime, serving)) })
     }
 }
 
 /// A running server.
 pub struct ServerHandle {
     address: SocketAddr,
-    telnet_address: Option<SocketAddr>,
+    addresses: ListenerAddresses,
     tls: Option<Arc<tls::Tls>>,
     stop: watch::Sender<bool>,
-    running: Option<(Runtime, JoinHandle<()>)>,
+    running: Option<(Runtime, Vec<JoinHandle<()>>)>,
+}
+
+/// Where a server listens for protocols with ports of their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ListenerAddresses {
+    /// OpenTSDB telnet, TCP.
+    pub opentsdb_telnet: Option<SocketAddr>,
+    /// statsd, UDP.
+    pub statsd: Option<SocketAddr>,
+    /// collectd, UDP.
+    pub collectd: Option<SocketAddr>,
 }
 
 impl ServerHandle {
@@ -88,9 +108,9 @@ impl ServerHandle {
         self.address
     }
 
-    /// Where it listens for OpenTSDB's telnet protocol, if it does.
-    pub fn telnet_address(&self) -> Option<SocketAddr> {
-        self.telnet_address
+    /// Where it listens for protocols with ports of their own.
+    pub fn listener_addresses(&self) -> ListenerAddresses {
+        self.addresses
     }
 
     /// Whether connections are encrypted.
@@ -107,8 +127,10 @@ impl ServerHandle {
     pub fn shutdown(&mut self) {
         let Some((runtime, serving)) = self.running.take() else { return };
         self.stop.send_replace(true);
-        if let Err(error) = runtime.block_on(serving) {
-            tracing::error!(%error, "the server ended badly");
+        for serving in serving {
+            if let Err(error) = runtime.block_on(serving) {
+                tracing::error!(%error, "the server ended badly");
+            }
         }
         runtime.shutdown_background();
         tracing::info!(address = %self.address, "stopped");

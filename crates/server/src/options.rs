@@ -44,8 +44,18 @@ pub struct ServerOptions {
     pub tls: Option<TlsOptions>,
     /// How long a client may take to agree on encryption.
     pub handshake_timeout: Duration,
-    /// A port for OpenTSDB's telnet protocol.
-    pub opentsdb_telnet: Option<TelnetOptions>,
+    /// A TCP port for OpenTSDB's telnet protocol.
+    pub opentsdb_telnet: Option<ListenerOptions>,
+    /// A UDP port for statsd.
+    pub statsd: Option<ListenerOptions>,
+    /// How often what statsd's clients sent is summed up and written.
+    pub statsd_interval: Duration,
+    /// A UDP port for collectd.
+    pub collectd: Option<ListenerOptions>,
+    /// A `types.db` that names values of collectd's types, beside those that collectd comes with.
+    pub collectd_types: Option<PathBuf>,
+    /// Whether these listeners, which know no login, may listen beyond the own machine.
+    pub open_listeners: bool,
 }
 
 /// Files of encryption, in PEM form; read again when they change.
@@ -57,21 +67,21 @@ pub struct TlsOptions {
     pub key: PathBuf,
 }
 
-/// A port for OpenTSDB's telnet protocol, which knows no login.
+/// A port for a protocol that knows no login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TelnetOptions {
-    /// `host:port`; port 0 takes a free one.
+pub struct ListenerOptions {
+    /// `host:port`, or a port of the own machine; port 0 takes a free one.
     pub listen: String,
-    /// The database that points go to; it must be there.
+    /// The database that points go to; made where it is missing.
     pub database: String,
     /// The user that writes.
     pub user: String,
 }
 
-impl TelnetOptions {
-    /// Listens at `host:port` and writes into database `opentsdb_telnet` as root.
-    pub fn at(listen: &str) -> Self {
-        Self { listen: listen.into(), database: "opentsdb_telnet".into(), user: "root".into() }
+impl ListenerOptions {
+    /// Listens at `listen` and writes into a database as root.
+    pub fn new(listen: &str, database: &str) -> Self {
+        Self { listen: listen.into(), database: database.into(), user: "root".into() }
     }
 }
 
@@ -93,6 +103,11 @@ impl Default for ServerOptions {
             tls: None,
             handshake_timeout: Duration::from_secs(10),
             opentsdb_telnet: None,
+            statsd: None,
+            statsd_interval: Duration::from_secs(5),
+            collectd: None,
+            collectd_types: None,
+            open_listeners: false,
         }
     }
 }

@@ -5,11 +5,13 @@
 
 pub mod authorization;
 pub mod binary_message;
+pub mod collectd;
 pub mod number;
 pub mod prometheus;
 pub mod raw_block;
 pub mod rest;
 pub mod schemaless;
+pub mod statsd;
 pub mod stmt2;
 pub mod tmq;
 pub mod websocket;

@@ -7,9 +7,6 @@ use prost::Message;
 
 use crate::schemaless::digest_name;
 
-/// Largest body after decompression in bytes.
-pub const MAX_BODY: usize = 128 << 20;
-
 /// A body of `remote_write`.
 #[derive(Clone, PartialEq, Message)]
 pub struct WriteRequest {
@@ -103,12 +100,12 @@ pub struct QueryResult {
     pub timeseries: Vec<TimeSeries>,
 }
 
-/// Reads a body. What would grow beyond [`MAX_BODY`] is refused before it is decompressed.
-pub fn decode<M: Message + Default>(body: &[u8]) -> Result<M> {
+/// Reads a body. What would grow beyond `limit` bytes is refused before it is decompressed.
+pub fn decode<M: Message + Default>(body: &[u8], limit: usize) -> Result<M> {
     let broken = |what: &str| Error::with(code::INVALID_MESSAGE, format!("prometheus body: {what}"));
     let size = snap::raw::decompress_len(body).map_err(|_| broken("not compressed by snappy"))?;
-    if size > MAX_BODY {
-        return Err(Error::with(code::REQUEST_TOO_BIG, format!("prometheus body: {size} bytes decompressed, at most {MAX_BODY} are taken")));
+    if size > limit {
+        return Err(Error::with(code::REQUEST_TOO_BIG, format!("prometheus body: {size} bytes decompressed, at most {limit} are taken")));
     }
     let bytes = snap::raw::Decoder::new().decompress_vec(body).map_err(|source| broken("broken snappy").caused_by(source))?;
     M::decode(bytes.as_slice()).map_err(|source| broken("broken protobuf").caused_by(source))
@@ -160,13 +157,13 @@ mod tests {
     #[test]
     fn bodies_come_back_and_bombs_do_not() {
         let body = encode(&WriteRequest { timeseries: vec![series()] }).unwrap();
-        let read: WriteRequest = decode(&body).unwrap();
+        let read: WriteRequest = decode(&body, 1 << 20).unwrap();
         assert_eq!(read.timeseries[0].labels, series().labels);
         assert_eq!(read.timeseries[0].samples[0], series().samples[0]);
         // A varint head that promises 2^31 bytes.
-        assert_eq!(decode::<WriteRequest>(&[0x80, 0x80, 0x80, 0x80, 0x08, 0]).unwrap_err().code(), code::REQUEST_TOO_BIG);
-        assert_eq!(decode::<WriteRequest>(b"").unwrap_err().code(), code::INVALID_MESSAGE);
-        assert_eq!(decode::<ReadRequest>(&snap::raw::Encoder::new().compress_vec(&[0xff; 9]).unwrap()).unwrap_err().code(), code::INVALID_MESSAGE);
+        assert_eq!(decode::<WriteRequest>(&[0x80, 0x80, 0x80, 0x80, 0x08, 0], 128 << 20).unwrap_err().code(), code::REQUEST_TOO_BIG);
+        assert_eq!(decode::<WriteRequest>(b"", 9).unwrap_err().code(), code::INVALID_MESSAGE);
+        assert_eq!(decode::<ReadRequest>(&snap::raw::Encoder::new().compress_vec(&[0xff; 9]).unwrap(), 9).unwrap_err().code(), code::INVALID_MESSAGE);
     }
 
     #[test]

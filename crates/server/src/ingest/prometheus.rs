@@ -71,18 +71,26 @@ async fn run<T: Send + 'static>(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
-    work: fn(&Session, &Parameters, &[u8]) -> Result<T>,
+    work: fn(&Session, &Parameters, Compressed<'_>) -> Result<T>,
 ) -> Result<T, Failure> {
     let request = Request::read(state, client, query.as_deref(), &headers, body, false).await?;
-    let outcome = request.run(database, move |session, parameters, body| work(session, parameters, body)).await;
+    let limit = request.state.options.body_bytes;
+    let outcome = request.run(database, move |session, parameters, bytes| work(session, parameters, Compressed { bytes, limit })).await;
     outcome.map_err(|error| match error.code() {
         code::INVALID_MESSAGE | code::REQUEST_TOO_BIG => Failure::new(StatusCode::BAD_REQUEST, error.message()),
         _ => Failure::from(error),
     })
 }
 
-fn write(session: &Session, parameters: &Parameters, body: &[u8]) -> Result<()> {
-    let request: WriteRequest = decode(body)?;
+/// A body as it came.
+struct Compressed<'a> {
+    bytes: &'a [u8],
+    /// Bytes that it may have once it is decompressed.
+    limit: usize,
+}
+
+fn write(session: &Session, parameters: &Parameters, body: Compressed<'_>) -> Result<()> {
+    let request: WriteRequest = decode(body.bytes, body.limit)?;
     let batch = samples(&request)?;
     if batch.num_rows() == 0 {
         return Ok(());
@@ -138,8 +146,8 @@ fn create_children(session: &Session, request: &WriteRequest, ttl: u32) -> Resul
     Ok(())
 }
 
-fn read(session: &Session, _: &Parameters, body: &[u8]) -> Result<Vec<u8>> {
-    let request: ReadRequest = decode(body)?;
+fn read(session: &Session, _: &Parameters, body: Compressed<'_>) -> Result<Vec<u8>> {
+    let request: ReadRequest = decode(body.bytes, body.limit)?;
     let results = request.queries.iter().map(|query| read_one(session, query)).collect::<Result<_>>()?;
     encode(&ReadResponse { results })
 }

@@ -1,18 +1,22 @@
 //! OpenTSDB's telnet protocol on a TCP port of its own (spec/protocols.md 2.4): lines as they come, no answer but to `version`. The protocol
 //! knows no login, so whoever reaches the port writes as the configured user.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use embudo_engine::{LineOptions, Session};
 use embudo_types::{Error, Result};
 use embudo_wire::schemaless::LineProtocol;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
+    time::timeout,
 };
 
-use crate::{options::TelnetOptions, router::State};
+use super::unattended::{self, Destination};
+use crate::{
+    options::{ListenerOptions, ServerOptions},
+    router::State,
+};
 
 /// Open connections; further ones wait to be accepted.
 const CONNECTIONS: usize = 250;
@@ -21,15 +25,18 @@ const LINE_BYTES: usize = 64 << 10;
 /// How much is read at once, and so written in one call.
 const READ_BYTES: usize = 64 << 10;
 
+/// How long a connection may be silent.
+const SILENCE: Duration = Duration::from_secs(3_600);
+
 /// Listens where the options say.
-pub async fn bind(options: &TelnetOptions) -> Result<TcpListener> {
-    let failed = |source| Error::io(format!("listening for OpenTSDB telnet on {}", options.listen), source);
-    TcpListener::bind(&options.listen).await.map_err(failed)
+pub async fn bind(listener: &ListenerOptions, options: &ServerOptions) -> Result<TcpListener> {
+    let address = unattended::address(listener, options).await?;
+    TcpListener::bind(address).await.map_err(|source| Error::io(format!("listening for OpenTSDB telnet on {address}"), source))
 }
 
 /// Serves until `stopped` says so.
-pub async fn serve(listener: TcpListener, options: TelnetOptions, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
-    let (places, options) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(options));
+pub async fn serve(listener: TcpListener, options: ListenerOptions, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+    let (places, destination) = (Arc::new(Semaphore::new(CONNECTIONS)), Destination::new(state, options, LineProtocol::Telnet));
     loop {
         let next = async { (Arc::clone(&places).acquire_owned().await, listener.accept().await) };
         let (permit, stream) = tokio::select! {
@@ -38,10 +45,10 @@ pub async fn serve(listener: TcpListener, options: TelnetOptions, state: Arc<Sta
         };
         match stream {
             Ok((stream, _)) => {
-                let (state, options, mut stopped) = (Arc::clone(&state), Arc::clone(&options), stopped.clone());
+                let (destination, mut stopped) = (Arc::clone(&destination), stopped.clone());
                 tokio::spawn(async move {
                     tokio::select! {
-                        () = converse(stream, &state, &options) => {}
+                        () = converse(stream, &destination) => {}
                         _ = stopped.wait_for(|stop| *stop) => {}
                     }
                     drop(permit);
@@ -56,13 +63,13 @@ pub async fn serve(listener: TcpListener, options: TelnetOptions, state: Arc<Sta
 }
 
 /// One connection, until it closes. Lines are written as many as have arrived.
-async fn converse(mut stream: TcpStream, state: &Arc<State>, options: &Arc<TelnetOptions>) {
+async fn converse(mut stream: TcpStream, destination: &Arc<Destination>) {
     let (mut kept, mut chunk) = (Vec::new(), vec![0; READ_BYTES]);
     loop {
-        let length = match stream.read(&mut chunk).await {
-            Ok(0) => 0,
-            Ok(length) => length,
-            Err(error) => return tracing::debug!(%error, "an OpenTSDB connection broke"),
+        let length = match timeout(SILENCE, stream.read(&mut chunk)).await {
+            Ok(Ok(length)) => length,
+            Ok(Err(error)) => return tracing::debug!(%error, "an OpenTSDB connection broke"),
+            Err(_) => return tracing::debug!("an OpenTSDB connection was silent; closed"),
         };
         kept.extend_from_slice(&chunk[..length]);
         // What stands behind the last line feed goes on with the next chunk; the connection's end ends a line too.
@@ -77,39 +84,10 @@ async fn converse(mut stream: TcpStream, state: &Arc<State>, options: &Arc<Telne
             return;
         }
         if !points.is_empty() {
-            write(state, options, points.join("\n")).await;
+            destination.write(points.join("\n")).await;
         }
         if length == 0 {
             return;
         }
     }
-}
-
-/// Writes lines together; where one of them is refused, each by itself, so that only bad ones are lost.
-async fn write(state: &Arc<State>, options: &Arc<TelnetOptions>, text: String) {
-    let (engine, options) = (Arc::clone(&state.engine), Arc::clone(options));
-    let outcome = state.turns.first(move || {
-        let session = engine.session(&options.user)?;
-        session.use_database(&options.database)?;
-        Ok(match write_text(&session, &text) {
-            Ok(rows) => rows,
-            Err(_) => text
-                .lines()
-                .map(|line| {
-                    write_text(&session, line).unwrap_or_else(|error| {
-                        tracing::warn!(%error, "an OpenTSDB line was refused");
-                        0
-                    })
-                })
-                .sum(),
-        })
-    });
-    match outcome.await.and_then(|outcome| outcome) {
-        Ok(rows) => state.metrics.rows_affected(rows),
-        Err(error) => tracing::warn!(%error, "OpenTSDB lines were refused"),
-    }
-}
-
-fn write_text(session: &Session, text: &str) -> Result<u64> {
-    session.write_lines(text, &LineOptions::new(LineProtocol::Telnet)).map(|written| written.affected_rows)
 }

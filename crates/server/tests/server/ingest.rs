@@ -96,7 +96,7 @@ fn prometheus_writes_and_reads_back() {
             "{}",
             answer.text()
         );
-        let mut found = decode::<ReadResponse>(&answer.body).unwrap().results.remove(0).timeseries;
+        let mut found = decode::<ReadResponse>(&answer.body, usize::MAX).unwrap().results.remove(0).timeseries;
         found.sort_by_key(|series| std::cmp::Reverse(series.samples.len()));
         found
     };
@@ -119,12 +119,14 @@ fn prometheus_writes_and_reads_back() {
 
 #[test]
 fn telnet_lines_come_over_a_port_of_their_own() {
-    let options =
-        embudo_server::ServerOptions { opentsdb_telnet: Some(embudo_server::TelnetOptions::at("127.0.0.1:0")), ..embudo_server::ServerOptions::default() };
+    let options = embudo_server::ServerOptions {
+        opentsdb_telnet: Some(embudo_server::ListenerOptions::new("127.0.0.1:0", "opentsdb_telnet")),
+        ..embudo_server::ServerOptions::default()
+    };
     let server = start_with(options);
     let mut connection = Connection::open(server.address());
     connection.sql("/rest/sql", "CREATE DATABASE opentsdb_telnet KEEP 36500");
-    let mut telnet = std::net::TcpStream::connect(server.telnet_address().unwrap()).unwrap();
+    let mut telnet = std::net::TcpStream::connect(server.listener_addresses().opentsdb_telnet.unwrap()).unwrap();
     telnet.write_all(b"put sys.cpu 1700000000 1 host=a\nbad\nversion\nput sys.cpu 1700000001 2 host=b\nput sys.cpu 17000").unwrap();
     let mut answer = [0; 2];
     std::io::Read::read_exact(&mut telnet, &mut answer).unwrap();
@@ -133,4 +135,76 @@ fn telnet_lines_come_over_a_port_of_their_own() {
     telnet.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(std::io::Read::read_to_end(&mut telnet, &mut Vec::new()).unwrap(), 0);
     assert!(data(&connection.sql("/rest/sql/opentsdb_telnet", "SELECT SUM(_value), COUNT(*) FROM sys_cpu")).starts_with("\"data\":[[7,3]]"));
+}
+
+/// Waits until a query gives these rows.
+fn awaited(connection: &mut Connection, sql: &str, rows: &str) {
+    let begun = std::time::Instant::now();
+    loop {
+        let answer = connection.sql("/rest/sql", sql);
+        if answer.text().contains(rows) {
+            return;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{sql}: {}", answer.text());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+fn with_listeners() -> embudo_server::ServerOptions {
+    embudo_server::ServerOptions {
+        statsd: Some(embudo_server::ListenerOptions::new("0", "statsd")),
+        statsd_interval: std::time::Duration::from_millis(50),
+        collectd: Some(embudo_server::ListenerOptions::new(":0", "collectd")),
+        ..embudo_server::ServerOptions::default()
+    }
+}
+
+#[test]
+fn statsd_is_summed_up_and_written() {
+    let server = start_with(with_listeners());
+    let address = server.listener_addresses().statsd.unwrap();
+    assert!(address.ip().is_loopback());
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"page.views,site=x:3|c:4|c\nnonsense\nroom:21.5|g|#floor:2\n\xff\xfe", address).unwrap();
+    let mut connection = Connection::open(server.address());
+    awaited(&mut connection, "SELECT `value`, site, metric_type FROM statsd.page_views", r#"[[7,"x","counter"]]"#);
+    awaited(&mut connection, "SELECT `value`, floor FROM statsd.room", r#"[[21.5,"2"]]"#);
+}
+
+#[test]
+fn collectd_is_split_and_written_before_a_stop() {
+    let mut server = start_with(with_listeners());
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut datagram = Vec::new();
+    for (kind, text) in [(0_u8, "edge"), (2, "interface"), (3, "eth0"), (4, "if_octets")] {
+        datagram.extend([0, kind, 0, text.len() as u8 + 5]);
+        datagram.extend(text.bytes().chain([0]));
+    }
+    datagram.extend([0, 1, 0, 12]);
+    datagram.extend(1_700_000_000_u64.to_be_bytes());
+    datagram.extend([0, 6, 0, 24, 0, 2, 2, 2]);
+    datagram.extend(5_i64.to_be_bytes().into_iter().chain(6_i64.to_be_bytes()));
+    let address = server.listener_addresses().collectd.unwrap();
+    socket.send_to(&datagram, address).unwrap();
+    socket.send_to(&datagram[..datagram.len() - 1], address).unwrap();
+    let mut connection = Connection::open(server.address());
+    awaited(&mut connection, "SELECT `value`, `host`, `instance`, `type` FROM collectd.interface_rx", r#"[[5,"edge","eth0","if_octets"]]"#);
+    awaited(&mut connection, "SELECT `value` FROM collectd.interface_tx", "[[6]]");
+    drop(connection);
+    server.shutdown();
+}
+
+#[test]
+fn listeners_without_login_stay_on_this_machine() {
+    let start = |listen: &str, open_listeners| {
+        let engine = embudo_engine::Engine::open(embudo_engine::EngineOptions::memory()).unwrap();
+        let statsd = Some(embudo_server::ListenerOptions::new(listen, "statsd"));
+        embudo_server::Server::start(engine, embudo_server::ServerOptions { listen: "127.0.0.1:0".into(), statsd, open_listeners, ..Default::default() })
+    };
+    for listen in ["0.0.0.0:0", "[::]:0"] {
+        let error = start(listen, false).map(drop).unwrap_err();
+        assert!(error.message().contains("without login"), "{listen}: {error}");
+    }
+    assert!(start("127.0.0.1:x", false).is_err());
+    assert!(start("0.0.0.0:0", true).is_ok_and(|server| server.listener_addresses().statsd.is_some()));
 }

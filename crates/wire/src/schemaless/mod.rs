@@ -14,6 +14,7 @@
 
 mod influx;
 mod json;
+mod line_writer;
 mod telnet;
 mod value;
 
@@ -24,6 +25,7 @@ use md5::{Digest, Md5};
 
 pub use influx::{InfluxLine, parse_influx, parse_influx_lines, parse_series};
 pub use json::parse_json;
+pub use line_writer::LineWriter;
 pub use telnet::parse_telnet;
 
 /// One measurement of one child table at one time, as written. A `Point` is reused from line to line.
