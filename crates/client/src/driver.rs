@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use arrow_array::{Array, RecordBatch};
-use embudo_types::{Error, Result, ResultSet, Value, code};
+use embudo_types::{Error, Result, ResultSet, Value, code, subscription::SubscribeOptions};
 
 pub use embudo_wire::schemaless::{LineProtocol, TimeUnit};
 
 use crate::{
-    Dsn, Transport,
+    Dsn, Subscription, Transport,
     asynchronous::{self, AsyncResult, OwnedRequest, Pending},
     insert_text,
     rest::RestDriver,
@@ -129,6 +129,12 @@ pub trait Driver: Send + Sync {
     fn set_timezone(&self, name: &str) -> Result<()> {
         let _ = name;
         Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} keeps the zone it was opened with", self.transport().name())))
+    }
+
+    /// Begins to consume topics, as a member of a group. 0x03E1 where a topic is missing, 0x0118 where an option cannot be.
+    fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {
+        let _ = options;
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} subscribes to no topics", self.transport().name())))
     }
 
     /// How this session reaches its database.

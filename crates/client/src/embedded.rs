@@ -8,13 +8,14 @@ use std::{
 
 use arrow_array::RecordBatch;
 use embudo_engine::{CancelToken, Engine, EngineOptions, Session};
-use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
+use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 
 use crate::{
-    Driver, Dsn, LineOptions, LinesWritten, Location, Request, Transport,
+    Driver, Dsn, LineOptions, LinesWritten, Location, Request, Subscription, Transport,
     asynchronous::{AsyncResult, OwnedRequest, Pending, Pulled},
     deadline::{Deadline, within},
     embedded_statement::EmbeddedStatement,
+    embedded_subscription::EmbeddedSubscription,
     ingest::column_of_rows,
     literal,
 };
@@ -122,6 +123,10 @@ impl Driver for EmbeddedDriver {
     fn set_timezone(&self, name: &str) -> Result<()> {
         self.session()?.set_zone(Zone::named(name)?);
         Ok(())
+    }
+
+    fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {
+        Ok(Box::new(EmbeddedSubscription::begin(&*self.session()?, options)?))
     }
 
     fn transport(&self) -> Transport {

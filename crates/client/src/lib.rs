@@ -18,19 +18,24 @@ mod dsn;
 mod embedded;
 #[cfg(feature = "embedded")]
 mod embedded_statement;
+#[cfg(feature = "embedded")]
+mod embedded_subscription;
 pub mod ingest;
 mod insert_text;
 pub mod literal;
-mod statement;
-mod text_statement;
 mod rest;
+mod statement;
+mod subscription;
+mod text_statement;
 mod tls;
 mod websocket;
 
 pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, Request, TimeUnit, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
+pub use embudo_wire::tmq::configuration as consumer_configuration;
 pub use rest::HttpStatus;
 pub use statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind};
+pub use subscription::Subscription;
 
 /// Forgets threads of the parent, in the child of a fork; sessions of the parent must not be used or dropped there.
 pub fn after_fork() {

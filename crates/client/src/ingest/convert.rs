@@ -168,7 +168,6 @@ pub fn convert(name: &str, column: &Column, data_type: DataType, precision: Prec
 }
 
 /// The values at `place` of every row as an array of `data_type`.
-#[cfg(feature = "embedded")]
 pub fn column_of_rows<R: AsRef<[Value]>>(rows: &[R], place: usize, name: &str, data_type: DataType, precision: Precision, zone: &Zone) -> Result<ArrayRef> {
     To { name, data_type, precision, truncate: false, zone }.values(rows.iter().map(|row| Ok(row.as_ref()[place].clone())))
 }

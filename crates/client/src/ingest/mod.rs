@@ -13,8 +13,8 @@ use embudo_types::{DataType, Error, Precision, Result, Value, Zone, arrow, code}
 use crate::Driver;
 pub use convert::Column;
 pub(crate) use convert::{column_of_rows, convert};
-pub(crate) use target::{describe, precision};
 use target::Target;
+pub(crate) use target::{describe, precision};
 
 /// Rows written together as one atomic record.
 const BATCH_ROWS: usize = 65_536;

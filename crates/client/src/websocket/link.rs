@@ -201,6 +201,17 @@ impl Link {
         result
     }
 
+    /// As [`Self::wait`], but a reply that has not come by then may be waited for again.
+    pub fn wait_until(&self, request: u64, deadline: Instant) -> Result<Option<Reply>> {
+        match self.wait_for(request, Some(deadline)) {
+            Err(error) if error.code() == code::CONN_READ_TIMEOUT => Ok(None),
+            other => {
+                self.forget(request);
+                other.map(Some)
+            }
+        }
+    }
+
     fn wait_for(&self, request: u64, deadline: Option<Instant>) -> Result<Reply> {
         loop {
             let mut state = self.state();

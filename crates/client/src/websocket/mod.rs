@@ -6,26 +6,27 @@
 mod asynchronous;
 mod binding;
 mod bound_statement;
+mod connecting;
 mod handshake;
 mod link;
 mod reply;
 mod result;
 mod statement;
 mod stream;
+mod subscription;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::{Duration, Instant},
 };
 
 use arrow_array::RecordBatch;
-use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code};
+use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 use embudo_wire::schemaless::LineProtocol;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Transport,
+    ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Subscription, Transport,
     asynchronous::{AsyncResult, Gate, OwnedRequest, Pending},
     insert_text, literal,
     rest::lines,
@@ -34,6 +35,7 @@ use binding::Binding;
 use bound_statement::WebSocketStatement;
 use link::Link;
 use statement::Cache;
+use subscription::WebSocketSubscription;
 
 pub(crate) use link::after_fork;
 
@@ -93,55 +95,13 @@ impl WebSocketDriver {
         session.link.as_ref().filter(|link| !session.closed && link.is_usable()).map(Arc::clone)
     }
 
-    /// Tries every host, several times with growing pauses.
     fn connect(&self, database: Option<&str>) -> Result<(Arc<Link>, String)> {
-        let number = |name: &str, otherwise: u64| -> Result<u64> {
-            let Some(text) = self.dsn.option(name) else { return Ok(otherwise) };
-            text.parse().map_err(|_| Error::with(code::INVALID_CONFIG_OPTION, format!("{name} is a number, not '{text}'")))
-        };
-        let (retries, mut pause, longest) = (number("conn_retries", 0)?, number("retry_backoff_ms", 200)?, number("retry_backoff_max_ms", 2000)?);
-        let mut attempt = 0;
-        loop {
-            let mut last = Error::with(code::INVALID_CONFIG_OPTION, "the DSN names no host");
-            for host in self.dsn.hosts() {
-                match Link::open(&self.dsn, host, "/ws").and_then(|link| self.log_in(&link, database).map(|version| (link, version))) {
-                    Ok(connected) => return Ok(connected),
-                    // Another host would say the same of a wrong password or database.
-                    Err(error) if !matches!(error.code(), code::UNABLE_TO_ESTABLISH_CONNECTION | code::UNABLE_TO_RESOLVE_FQDN | code::CONN_IS_BROKEN) => {
-                        return Err(error);
-                    }
-                    Err(error) => last = error,
-                }
-            }
-            if attempt >= retries {
-                return Err(last);
-            }
-            attempt += 1;
-            thread::sleep(Duration::from_millis(pause));
-            pause = (pause * 2).min(longest);
-        }
+        connecting::connect(&self.dsn, "/ws", 0, |link| self.log_in(link, database))
     }
 
     fn log_in(&self, link: &Link, database: Option<&str>) -> Result<String> {
         let deadline = Some(Instant::now() + self.timeout.unwrap_or(Duration::from_secs(30)));
-        let mut arguments = json!({
-            "user": self.dsn.user.as_deref().unwrap_or("root"),
-            "password": self.dsn.password.as_ref().map_or("taosdata", |password| password.reveal()),
-            "db": database.unwrap_or_default(),
-            "connector": concat!("embudo-", env!("CARGO_PKG_VERSION")),
-        });
-        let application = self.dsn.option("user_app").or(self.application.as_deref());
-        for (key, value) in [
-            ("tz", self.dsn.option("timezone")),
-            ("app", application),
-            ("ip", self.dsn.option("user_ip")),
-            ("bearer_token", self.dsn.option("bearer_token")),
-            ("totp_code", self.dsn.option("totp_code")),
-        ] {
-            if let Some(value) = value {
-                arguments[key] = value.into();
-            }
-        }
+        let arguments = connecting::credentials(&self.dsn, database, self.application.as_deref());
         let answer = reply::checked(link.call("conn", arguments, deadline)?)?;
         match answer.get("version").and_then(Json::as_str) {
             Some(version) => Ok(version.to_owned()),
@@ -212,6 +172,11 @@ impl Driver for WebSocketDriver {
     fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
         let link = self.link()?;
         Ok(Box::new(WebSocketStatement::prepare(&link, sql, self.zone.clone(), self.timeout, self.speaks(STATEMENTS).then_some(&self.statements))?))
+    }
+
+    fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {
+        // It is a connection of its own; that this one is closed closes no subscription.
+        Ok(Box::new(WebSocketSubscription::begin(&self.dsn, self.application.clone(), self.timeout, options)?))
     }
 
     fn transport(&self) -> Transport {

@@ -152,6 +152,7 @@ pub fn binary_name(action: u64, endpoint: Endpoint, version: &AdvertisedVersion)
     let (name, endpoints, since) = match action {
         binary::action::SET_TAGS => ("set_tags", STATEMENT, None),
         binary::action::BIND => ("bind", STATEMENT, None),
+        binary::action::WRITE_RAW => ("write_raw", QUERY, None),
         binary::action::WRITE_RAW_BLOCK => ("write_raw_block", QUERY, None),
         binary::action::WRITE_RAW_BLOCK_WITH_FIELDS => ("write_raw_block_with_fields", QUERY, None),
         binary::action::BINARY_QUERY => ("binary_query", UNIFIED, Some(Since::BINARY_QUERY)),

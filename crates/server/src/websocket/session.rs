@@ -202,6 +202,7 @@ impl Session {
 
     async fn act_binary(&self, message: binary::Head, head: &Head, body: &[u8]) -> Result<Message> {
         match message.action {
+            binary::action::WRITE_RAW => write_raw::write_message(self, head, message.resource, body).await,
             binary::action::WRITE_RAW_BLOCK => write_raw::write_block(self, head, body, false).await,
             binary::action::WRITE_RAW_BLOCK_WITH_FIELDS => write_raw::write_block(self, head, body, true).await,
             binary::action::BINARY_QUERY => query::run_binary(self, head, body).await,

@@ -1,4 +1,4 @@
-//! Raw blocks that a client writes into a table.
+//! Raw blocks and messages of subscriptions that a client writes into its database.
 
 use std::sync::Arc;
 
@@ -6,9 +6,14 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
 use embudo_engine::Session as EngineSession;
 use embudo_types::{Error, Precision, Result, arrow, code};
-use embudo_wire::{raw_block, websocket::Message};
+use embudo_wire::{
+    raw_block,
+    tmq::{self, frame},
+    websocket::Message,
+};
 
 use super::{
+    Endpoint,
     reply::{Head, Reply},
     session::Session,
 };
@@ -53,6 +58,25 @@ fn write(session: &EngineSession, body: &[u8], has_fields: bool) -> Result<u64> 
         names.iter().zip(block.columns).map(|(name, (data_type, array))| (arrow::field(name, data_type, precision), array)).unzip();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::with(code::INVALID_MESSAGE, error.to_string()))?;
     session.insert_batches(&quoted, &mut std::iter::once(Ok(batch)))
+}
+
+/// `write_raw`: does again what a message tells, its events before its rows.
+pub async fn write_message(session: &Session, head: &Head, message: u64, body: &[u8]) -> Result<Message> {
+    let engine = session.engine()?.clone();
+    let body = body.to_vec();
+    let apply = move || -> Result<u64> {
+        let raw = frame::read_raw(&body).ok_or_else(|| Error::with(code::UNCLASSIFIED, "message length is too short"))?;
+        let (events, body) = tmq::decode_message(raw)?;
+        for event in &events {
+            engine.apply_event(event)?;
+        }
+        body.blocks.iter().map(|block| engine.apply_rows(block)).sum()
+    };
+    let rows = session.turn(apply).await?;
+    session.server.metrics.rows_affected(rows);
+    let reply = Reply::new(head);
+    let reply = if session.endpoint == Endpoint::Unified { reply } else { reply.with("message_id", message) };
+    Ok(reply.finish(session.version()))
 }
 
 /// The columns of a table, without its tags.
