@@ -48,6 +48,7 @@ pub(crate) fn alter(context: &StatementContext<'_>, name: &str, written: &[Datab
 pub(crate) fn drop_database(context: &StatementContext<'_>, name: &str, if_exists: bool) -> Result<()> {
     refuse_system(name)?;
     match context.engine.catalog().drop_database(name) {
+        Ok(()) => context.engine.streams().stop_where(|stream| *stream.source_database == *name || *stream.target_database == *name),
         Err(error) if if_exists && error.code() == code::DATABASE_NOT_EXIST => Ok(()),
         outcome => outcome,
     }

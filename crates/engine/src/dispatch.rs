@@ -10,7 +10,7 @@ use embudo_types::{Error, Result, ResultSet, code};
 use crate::authorize::authorize;
 use crate::session::StatementContext;
 use crate::system_tables::is_system_database;
-use crate::{database_ddl, delete, describe, grants, insert, show, table_ddl, user_ddl, view_ddl};
+use crate::{database_ddl, delete, describe, grants, insert, show, streams, table_ddl, user_ddl, view_ddl};
 
 /// Runs one statement of a session.
 pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<ResultSet> {
@@ -62,8 +62,10 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::ResetQueryCache => done(Ok(())),
         Statement::Cluster(ClusterStatement::AlterLocal { .. }) => done(Ok(())),
         Statement::DropTopic { if_exists, .. } => done(missing(*if_exists, code::TOPIC_NOT_EXIST)),
-        Statement::DropStream(stream) | Statement::PauseStream(stream) => done(missing(stream.if_exists, code::STREAM_NOT_EXIST)),
-        Statement::ResumeStream(stream) => done(missing(stream.if_exists, code::STREAM_NOT_EXIST)),
+        Statement::CreateStream(stream) => done(streams::ddl::create(context, stream)),
+        Statement::DropStream(stream) => done(streams::ddl::drop_stream(context, stream)),
+        Statement::PauseStream(stream) => done(streams::ddl::pause(context, stream)),
+        Statement::ResumeStream(stream) => done(streams::ddl::resume(context, stream)),
         Statement::DropFunction { if_exists, .. } => done(missing(*if_exists, code::FUNC_NOT_EXISTS)),
         Statement::DropTsma { if_exists, .. } => done(missing(*if_exists, code::SMA_NOT_EXIST)),
         Statement::MigrateDatabase(_)
@@ -72,7 +74,6 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         | Statement::CreateFunction(_)
         | Statement::CreateTopic { .. }
         | Statement::DropConsumerGroup { .. }
-        | Statement::CreateStream(_)
         | Statement::Cluster(_) => Err(unsupported()),
     }
 }
@@ -122,7 +123,7 @@ fn kill_activity(context: &StatementContext<'_>, kill: &Kill) -> Result<()> {
     let activity = Arc::clone(context.engine.activity());
     match kill {
         Kill::Connection(id) => {
-            let found = u32::try_from(*id).is_ok_and(|id| activity.interrupt_session(id));
+            let found = u32::try_from(*id).is_ok_and(|id| activity.kill_session(id));
             if found { Ok(()) } else { Err(Error::new(code::INVALID_CONNECTION_ID)) }
         }
         Kill::Query(text) => {

@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::Session;
 use crate::activity::Activity;
 use crate::schemaless::SeriesCache;
+use crate::streams::Streams;
 
 /// Where an engine keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub struct EngineOptions {
     /// Threads for background work, and for a query; `None` takes one a core.
     pub threads: Option<usize>,
 }
+
+/// Bytes that the texts of series take at most: those of some 500,000 children.
+const LARGEST_SERIES_CACHE: u64 = 128 << 20;
 
 /// A quarter of the machine's memory in bytes, at least 64 MiB.
 fn default_memory() -> u64 {
@@ -87,6 +91,7 @@ pub struct Engine {
     next_session: AtomicU32,
     activity: Arc<Activity>,
     series: SeriesCache,
+    streams: Arc<Streams>,
     closed: Mutex<bool>,
 }
 
@@ -136,6 +141,10 @@ impl Engine {
         let engine = Self::start(options.clone(), Some(identity.clone())).map_err(|error| opened_elsewhere(&options, error))?;
         let engine = Arc::new(engine);
         engines.get_or_insert_default().insert(identity, Arc::downgrade(&engine));
+        drop(engines);
+        if !options.read_only {
+            engine.streams.start_all(&engine);
+        }
         Ok(engine)
     }
 
@@ -147,6 +156,8 @@ impl Engine {
             Location::Directory(path) => (Arc::new(RealVfs), path.clone(), false),
             Location::Memory | Location::SharedMemory(_) => (Arc::new(MemoryVfs::new()), Path::new("/memory").into(), true),
         };
+        let memory_limit = options.memory_limit.unwrap_or_else(default_memory);
+        let series_bytes = (memory_limit / 16).min(LARGEST_SERIES_CACHE);
         let catalog = Catalog::open(CatalogOptions {
             vfs,
             clock: clock.clone(),
@@ -154,8 +165,11 @@ impl Engine {
             directory,
             in_memory,
             read_only: options.read_only,
-            memory_limit: options.memory_limit.unwrap_or_else(default_memory) / 2,
+            memory_limit: memory_limit / 2,
         })?;
+        let streams = Arc::<Streams>::default();
+        let woken = streams.clone();
+        catalog.watch_logs(Arc::new(move |database| woken.wake(database)));
         Ok(Self {
             catalog,
             started: clock.now(),
@@ -165,7 +179,8 @@ impl Engine {
             identity,
             next_session: AtomicU32::new(1),
             activity: Arc::default(),
-            series: SeriesCache::default(),
+            series: SeriesCache::new(series_bytes as usize),
+            streams,
             closed: Mutex::new(false),
         })
     }
@@ -196,7 +211,7 @@ impl Engine {
         if std::mem::replace(&mut *closed, true) {
             return Ok(());
         }
-        let outcome = self.catalog.close();
+        let outcome = self.streams.stop_where(|_| true).and(self.catalog.close());
         if let Some(identity) = &self.identity {
             if let Some(engines) = ENGINES.lock().as_mut() {
                 engines.remove(identity);
@@ -221,6 +236,11 @@ impl Engine {
     /// Series that points were written to.
     pub(crate) fn series(&self) -> &SeriesCache {
         &self.series
+    }
+
+    /// Streams that run.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// Nanoseconds since 1970 when it was opened.

@@ -3,6 +3,7 @@
 
 mod account;
 mod activity;
+mod apply;
 mod authorize;
 mod batch_insert;
 mod bind;
@@ -23,6 +24,7 @@ mod session;
 mod show;
 mod show_create;
 mod statement;
+mod streams;
 mod subscription;
 mod system_tables;
 mod table_ddl;
@@ -30,6 +32,7 @@ mod template;
 mod user_ddl;
 mod view_ddl;
 
+pub use activity::Origin;
 pub use embudo_query::CancelToken;
 pub use engine::{Engine, EngineOptions, Location, after_fork};
 pub use schemaless::{LineOptions, LinesWritten};

@@ -16,6 +16,7 @@ mod window;
 
 pub use access::{Access, Reach, child_in_reach, children_in_reach, tags_in_reach};
 pub use bind::interval_grid;
+pub use bind::row_query::{RowInput, RowQuery, RowSource};
 pub use context::{CancelToken, QueryContext, SystemTables};
 pub use window::grid::Grid as WindowGrid;
 

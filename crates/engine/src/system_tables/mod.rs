@@ -64,7 +64,8 @@ impl SystemView {
             "ins_user_privileges" => cell("user_name") == Some(self.account.name()),
             "perf_queries" | "perf_connections" => cell("user") == Some(self.account.name()),
             // Their own lists need no right.
-            "ins_views" | "ins_topics" | "ins_streams" => cell("db_name").is_none_or(|name| self.account.sees_database(name)),
+            "ins_streams" => cell("source_db").is_none_or(|name| self.account.sees_database(name)),
+            "ins_views" | "ins_topics" => cell("db_name").is_none_or(|name| self.account.sees_database(name)),
             _ => cell("db_name").is_none_or(|database| {
                 let name = cell("table_name").or_else(|| cell("stable_name"));
                 name.map_or_else(|| self.account.sees_database(database), |name| self.account.sees_table(database, name, cell("stable_name")))
@@ -83,6 +84,7 @@ impl SystemView {
             "ins_tags" => tables::tags(engine, push),
             "ins_columns" => tables::columns(engine, push),
             "ins_views" => tables::views(engine, push),
+            "ins_streams" => crate::streams::ddl::rows(engine, push),
             "ins_users" => nodes::users(engine, push),
             "ins_user_privileges" => nodes::privileges(engine, push),
             "ins_dnodes" => nodes::dnodes(engine, push),

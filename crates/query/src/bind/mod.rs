@@ -7,6 +7,7 @@ mod items;
 mod join;
 mod query;
 pub(crate) mod relation;
+pub(crate) mod row_query;
 mod scope;
 mod select;
 mod window;

@@ -1,6 +1,7 @@
-//! Going through the parts of an expression, to look and to replace.
+//! Going through the parts of an expression, to look and to replace; conditions put into a query.
 
-use super::expr::Expr;
+use super::expr::{BinaryOp, Expr};
+use super::query::Select;
 
 impl Expr {
     /// Calls `visit` for each direct part, in the order of the text.
@@ -75,5 +76,15 @@ impl Expr {
             Some(new) => *self = new,
             None => self.for_each_part_mut(&mut |part| part.replace(replacement)),
         }
+    }
+}
+
+impl Select {
+    /// Adds a condition that must hold too.
+    pub fn restrict(&mut self, condition: Expr) {
+        self.filter = Some(match self.filter.take() {
+            None => condition,
+            Some(before) => Expr::Binary { op: BinaryOp::And, left: Box::new(before), right: Box::new(condition) },
+        });
     }
 }
