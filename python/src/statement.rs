@@ -34,11 +34,16 @@ pub struct Column(BoundColumn);
 impl Column {
     /// `code` is TDengine's type id. `values` is a sequence of values and None, a NumPy array, or an object with Arrow's C interface; times
     /// are integers, ticks of the database's precision, or instants of NumPy's and Arrow's own types.
+    /// Where `present` is false a cell is not set: it leaves what the row already has.
     #[new]
-    fn new(code: u8, values: &Bound<'_, PyAny>) -> Outcome<Self> {
+    #[pyo3(signature = (code, values, present=None))]
+    fn new(code: u8, values: &Bound<'_, PyAny>, present: Option<Vec<bool>>) -> Outcome<Self> {
         let data_type = DataType::from_id(code, 0)?;
         let array = array(data_type, values)?;
-        Ok(Self(BoundColumn { data_type, array, present: None }))
+        if present.as_ref().is_some_and(|present| present.len() != array.len()) {
+            return Err(misuse("a column has as many marks as cells"));
+        }
+        Ok(Self(BoundColumn { data_type, array, present: present.map(Into::into) }))
     }
 
     fn __len__(&self) -> usize {

@@ -73,7 +73,9 @@ fn check_keys(columns: &[Column]) -> Result<()> {
 
 /// Sums of lengths.
 pub(crate) fn check_lengths(columns: &[Column], tags: &[Column]) -> Result<()> {
-    let sum = |columns: &[Column]| columns.iter().map(|column| u64::from(column.data_type.storage_length())).sum::<u64>();
+    // What may be megabytes long does not count: the limit is that of a row without it.
+    let counts = |column: &&Column| !matches!(column.data_type, DataType::Blob | DataType::MediumBlob);
+    let sum = |columns: &[Column]| columns.iter().filter(counts).map(|column| u64::from(column.data_type.storage_length())).sum::<u64>();
     if sum(columns) > MAX_ROW {
         return Err(Error::with(code::ROW_LENGTH_EXCEEDS_MAX_LENGTH, format!("Row length exceeds max length {MAX_ROW}")));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType as ArrowType;
-use embudo_engine::Session;
+use embudo_engine::{BoundCells, Session};
 use embudo_types::{DataType, Error, Result, ResultSet, code};
 
 use crate::{
@@ -33,7 +33,7 @@ impl EmbeddedStatement {
             let tags = self.tags(table.tags)?;
             self.statement.set_tag_cells(&tags)?;
         }
-        if table.columns.is_empty() { Ok(()) } else { self.statement.bind(&arrays(table.columns)) }
+        if table.columns.is_empty() { Ok(()) } else { self.statement.bind_cells(&cells(table.columns)) }
     }
 
     /// Tags as the engine takes them: instants become ticks of the database's precision.
@@ -86,7 +86,7 @@ impl Statement for EmbeddedStatement {
     }
 
     fn bind_columns(&mut self, columns: Vec<BoundColumn>) -> Result<()> {
-        let bound = self.statement.bind_parameters(&arrays(columns));
+        let bound = self.statement.bind_parameter_cells(&cells(columns));
         if bound.is_err() {
             self.statement.clear();
         }
@@ -103,8 +103,8 @@ impl Statement for EmbeddedStatement {
     }
 }
 
-fn arrays(columns: Vec<BoundColumn>) -> Vec<ArrayRef> {
-    columns.into_iter().map(|column| column.array).collect()
+fn cells(columns: Vec<BoundColumn>) -> Vec<BoundCells> {
+    columns.into_iter().map(|BoundColumn { data_type: _, array, present }| BoundCells { array, present }).collect()
 }
 
 fn field(field: embudo_engine::StatementField) -> StatementField {

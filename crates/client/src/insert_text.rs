@@ -121,8 +121,12 @@ impl Column<'_> {
             ArrowType::Utf8 => return literal::write_literal(&Value::NChar(self.array.as_string::<i32>().value(row).to_owned()), out),
             ArrowType::Binary => {
                 let bytes = self.array.as_binary::<i32>().value(row).to_vec();
-                let is_text = matches!(self.data_type, Some(DataType::Varchar(_)) | None);
-                return literal::write_literal(&if is_text { Value::Varchar(bytes) } else { Value::VarBinary(bytes) }, out);
+                let value = match self.data_type {
+                    Some(DataType::Geometry(_)) => Value::Geometry(bytes),
+                    Some(DataType::Varchar(_)) | None => Value::Varchar(bytes),
+                    Some(_) => Value::VarBinary(bytes),
+                };
+                return literal::write_literal(&value, out);
             }
             ArrowType::Decimal128(precision, scale) => {
                 let value = Value::Decimal(self.array.as_primitive::<Decimal128Type>().value(row), *precision, *scale as u8);

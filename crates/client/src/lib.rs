@@ -20,6 +20,7 @@ mod embedded;
 mod embedded_statement;
 #[cfg(feature = "embedded")]
 mod embedded_subscription;
+mod geometry_text;
 pub mod ingest;
 mod insert_text;
 pub mod literal;

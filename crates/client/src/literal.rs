@@ -189,7 +189,15 @@ pub fn write_literal(value: &Value, out: &mut String) -> Result<()> {
             write_text(text, out);
             Ok(())
         }
-        Value::VarBinary(bytes) | Value::Blob(bytes) | Value::Geometry(bytes) => {
+        Value::Geometry(bytes) => {
+            let mut text = String::new();
+            match crate::geometry_text::write_text(bytes, &mut text) {
+                Some(()) => write_text(&text, out),
+                None => return write_literal(&Value::VarBinary(bytes.clone()), out),
+            }
+            Ok(())
+        }
+        Value::VarBinary(bytes) | Value::Blob(bytes) => {
             out.push_str("'\\x");
             for byte in bytes {
                 let _ = write!(out, "{byte:02x}");

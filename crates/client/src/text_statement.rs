@@ -60,6 +60,9 @@ impl<D: Driver + 'static> TextStatement<D> {
         let fields = self.known_fields()?;
         let of = |role: FieldRole| fields.iter().filter(move |field| field.role == role);
         let tags = if bind.tags.is_empty() { Vec::new() } else { fitted(of(FieldRole::Tag), bind.tags.clone(), &zone)? };
+        if bind.columns.iter().any(|column| column.present.as_ref().is_some_and(|present| present.count_set_bits() < present.len())) {
+            return Err(Error::with(code::OPERATION_NOT_SUPPORTED, "a text cannot leave out single cells of a row; connect over WebSocket"));
+        }
         let columns = fitted(of(FieldRole::Column), bind.columns.clone(), &zone)?;
         let insert = self.insert.as_ref().ok_or_else(usage)?;
         let mut clause = String::new();
