@@ -13,7 +13,7 @@ use embudo_types::{DataType, Error, Precision, Result, Value, code};
 use rustc_hash::FxHashMap;
 
 use crate::cells::{take, ticks};
-use crate::pending::{DatabaseNumber, Pending, Rows, TableNumber, Target, write};
+use crate::pending::{ChildRows, ChildTarget, DatabaseNumber, Pending, Rows, TableNumber, Target, write};
 use crate::session::StatementContext;
 use crate::{file, insert_select};
 
@@ -300,62 +300,38 @@ pub(crate) struct SupertableRows<'a> {
 }
 
 impl SupertableRows<'_> {
-    /// Adds the rows child by child, in the order in which children first come.
+    /// Adds the rows, children in the order in which they first come.
     pub fn add(&self, context: &StatementContext<'_>, pending: &mut Pending, columns: &[ArrayRef], rows: usize) -> Result<()> {
         let named = self.layout.columns.iter().position(|column| column.role == ColumnRole::TableName);
         let names = named.and_then(|at| columns[at].as_any().downcast_ref::<BinaryArray>());
         let names = names.ok_or_else(|| Error::with(code::INVALID_OPERATION, "tbname column should not be null"))?;
         let groups = groups_of(names, rows);
-        if groups.iter().all(|(_, runs)| runs.len() == 1) {
-            for (name, runs) in &groups {
-                self.add_child(context, pending, name, columns, runs[0].start, columns, runs[0].clone())?;
-            }
-            return Ok(());
-        }
-        let order: Vec<u32> = groups.iter().flat_map(|(_, runs)| runs.iter().cloned().flatten()).map(|row| row as u32).collect();
-        let sorted = columns.iter().map(|array| take(array, &order)).collect::<Result<Vec<_>>>()?;
-        let mut start = 0;
-        for (name, runs) in &groups {
+        let runs = groups.iter().map(|(name, runs)| {
             let length: usize = runs.iter().map(Range::len).sum();
-            self.add_child(context, pending, name, columns, runs[0].start, &sorted, start..start + length)?;
-            start += length;
-        }
-        Ok(())
+            Ok((self.child(name, columns, runs[0].start)?, length as u32))
+        });
+        let runs = runs.collect::<Result<Vec<_>>>()?;
+        let rows = if groups.iter().all(|(_, runs)| runs.len() == 1) {
+            rows_of(self.schema, self.layout, columns, 0, rows)?
+        } else {
+            let order: Vec<u32> = groups.iter().flat_map(|(_, runs)| runs.iter().cloned().flatten()).map(|row| row as u32).collect();
+            let sorted = columns.iter().map(|array| take(array, &order)).collect::<Result<Vec<_>>>()?;
+            rows_of(self.schema, self.layout, &sorted, 0, rows)?
+        };
+        let (supertable, schema, options) = (self.supertable.clone(), self.schema.clone(), TableOptions::default());
+        pending.add_children(context, self.number, ChildRows { supertable, schema, options, runs, rows })
     }
 
-    /// Adds rows of one child; its tags, if it is missing, are those of the row `first` of the given columns.
-    fn add_child(
-        &self,
-        context: &StatementContext<'_>,
-        pending: &mut Pending,
-        name: &[u8],
-        given: &[ArrayRef],
-        first: usize,
-        columns: &[ArrayRef],
-        rows: Range<usize>,
-    ) -> Result<()> {
+    /// The child of a name; if it is missing, its tags are those of its first row.
+    fn child(&self, name: &[u8], columns: &[ArrayRef], row: usize) -> Result<ChildTarget> {
         let name = std::str::from_utf8(name).map_err(|_| Error::with(code::INVALID_IDENTIFIER_NAME, "Invalid identifier name"))?;
         if name.is_empty() {
             return Err(Error::with(code::INVALID_OPERATION, "tbname can not be null or empty"));
         }
-        let table = self.child(context, pending, name, given, first)?;
-        pending.add_rows(self.number, table, rows_of(self.schema, self.layout, columns, rows.start, rows.len())?)
-    }
-
-    /// The child of a name; if it is missing, its tags are those of its first row.
-    fn child(&self, context: &StatementContext<'_>, pending: &mut Pending, name: &str, columns: &[ArrayRef], row: usize) -> Result<TableNumber> {
-        if let Some(table) = pending.known(self.number, name) {
-            let owner = match pending.table(self.number, table).1 {
-                Target::Table(Table::Child(child)) => child.supertable.uid,
-                Target::New { supertable, .. } => supertable.uid,
-                Target::Table(_) => return Err(Error::new(code::TABLE_ALREADY_EXISTS)),
-            };
-            return if owner == self.supertable.uid { Ok(table) } else { Err(Error::new(code::TABLE_ALREADY_EXISTS_IN_OTHER_STABLES)) };
-        }
-        let target = match self.database.table(name) {
-            Some(Table::Child(child)) if child.supertable.uid == self.supertable.uid => Target::Table(Table::Child(child)),
-            Some(Table::Child(_)) => return Err(Error::new(code::TABLE_ALREADY_EXISTS_IN_OTHER_STABLES)),
-            Some(_) => return Err(Error::new(code::TABLE_ALREADY_EXISTS)),
+        match self.database.table(name) {
+            Some(Table::Child(child)) if child.supertable.uid == self.supertable.uid => Ok(ChildTarget::Known { slot: child.slot, uid: child.uid }),
+            Some(Table::Child(_)) => Err(Error::new(code::TABLE_ALREADY_EXISTS_IN_OTHER_STABLES)),
+            Some(_) => Err(Error::new(code::TABLE_ALREADY_EXISTS)),
             None => {
                 check_table_name(name)?;
                 let mut tags = vec![Value::Null; self.schema.tags.len()];
@@ -363,9 +339,8 @@ impl SupertableRows<'_> {
                     let at = self.schema.tag(&column.name).ok_or_else(|| no_tag(&column.name))?;
                     tags[at] = embudo_expr::value_at(array, self.schema.tags[at].data_type, row);
                 }
-                Target::New { supertable: self.supertable.clone(), tags, options: TableOptions::default() }
+                Ok(ChildTarget::New { name: name.into(), tags })
             }
-        };
-        pending.add_table(context, self.number, name, target, self.schema.clone())
+        }
     }
 }

@@ -4,17 +4,17 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use arrow_buffer::{BooleanBuffer, ScalarBuffer};
-use embudo_catalog::{Database, Schema, Supertable, Table, TableOptions};
-use embudo_storage::BatchColumn;
+use arrow_buffer::ScalarBuffer;
+use embudo_catalog::{Children, Database, Schema, Supertable, Table, TableOptions};
+use embudo_storage::{BatchColumn, Uid};
 use embudo_types::{DataType, Error, Precision, Result, Value, code};
 use embudo_wire::schemaless::{FieldValue, LineProtocol, Point, TimeUnit, parse_influx_lines, parse_json, parse_series, parse_telnet};
 use rustc_hash::FxHashMap;
 
 use super::LineOptions;
 use super::cells::{Cells, ordered};
-use super::series::{Series, SeriesCache};
-use crate::pending::{DatabaseNumber, Pending, Rows, Target};
+use super::series::{KnownChild, Series, SeriesCache};
+use crate::pending::{ChildRows, ChildTarget, DatabaseNumber, Pending, Rows};
 use crate::session::StatementContext;
 
 /// What points are read with.
@@ -43,37 +43,50 @@ impl Reading<'_> {
         Ok(points)
     }
 
-    /// Most lines are of series that an earlier line had: those are known by their text.
+    /// Most lines are of children that an earlier line had, in this call or before: those are known by their text.
     fn read_influx(&self, text: &str, points: &mut Points) -> Result<()> {
-        let mut known: FxHashMap<&str, Place> = FxHashMap::default();
-        let mut last: (&str, Place) = ("", Place::default());
-        parse_influx_lines(text, self.options.unit, &mut |line| {
-            if line.series != last.0 {
-                let place = match known.get(line.series) {
-                    Some(place) => *place,
-                    None => *known.entry(line.series).or_insert(points.place(self.database, self.series_of(line.series)?)?),
-                };
-                last = (line.series, place);
-            }
-            let tick = self.tick(line.time)?;
-            points.measures[last.1.measure].add_row(last.1.series, tick, &line.fields)
-        })
+        let by_text = self.series.of(self.database.id);
+        let mut learned = Vec::new();
+        {
+            // Other names for the same text are not kept.
+            let known = self.options.table_name_key.is_none().then(|| by_text.read());
+            let mut new: FxHashMap<&str, Place> = FxHashMap::default();
+            let mut last: (&str, Place) = ("", Place::default());
+            parse_influx_lines(text, self.options.unit, &mut |line| {
+                let before = if last.0.is_empty() { None } else { Some(last.1.measure) };
+                if line.series != last.0 {
+                    let known = known.as_ref().and_then(|known| known.get(line.series)).and_then(|child| points.place_of_child(self.database, child));
+                    let place = if let Some(place) = known.or_else(|| new.get(line.series).copied()) {
+                        place
+                    } else {
+                        let place = points.place(self.database, self.series_of(line.series)?)?;
+                        learned.extend(points.child_at(place).map(|child| (line.series, child)));
+                        new.insert(line.series, place);
+                        place
+                    };
+                    last = (line.series, place);
+                }
+                let tick = self.tick(line.time)?;
+                let same_keys = if before == Some(last.1.measure) { line.same_keys } else { 0 };
+                points.measures[last.1.measure].add_row(last.1.series, tick, &line.fields, same_keys)
+            })?;
+        }
+        if self.options.table_name_key.is_none() {
+            self.series.keep(&by_text, learned);
+        }
+        Ok(())
     }
 
-    fn series_of(&self, text: &str) -> Result<Arc<Series>> {
-        let make = || {
-            let mut point = Point::default();
-            parse_series(text, &mut point)?;
-            Series::of(&point, self.options.table_name_key)
-        };
-        // Other names for the same text are not worth keeping.
-        if self.options.table_name_key.is_some() { make().map(Arc::new) } else { self.series.get(text, make) }
+    fn series_of(&self, text: &str) -> Result<Series> {
+        let mut point = Point::default();
+        parse_series(text, &mut point)?;
+        Series::of(&point, self.options.table_name_key)
     }
 
     fn add_point(&self, points: &mut Points, point: &Point<'_>) -> Result<()> {
         let series = Series::of(point, self.options.table_name_key)?;
-        let place = points.place(self.database, Arc::new(series))?;
-        points.measures[place.measure].add_row(place.series, self.tick(point.time)?, &point.fields)
+        let place = points.place(self.database, series)?;
+        points.measures[place.measure].add_row(place.series, self.tick(point.time)?, &point.fields, 0)
     }
 
     /// A point's time in ticks of the database.
@@ -101,6 +114,7 @@ struct Place {
 pub(super) struct Points {
     pub measures: Vec<Measure>,
     by_name: FxHashMap<Arc<str>, usize>,
+    by_uid: FxHashMap<Uid, usize>,
 }
 
 impl Points {
@@ -109,15 +123,40 @@ impl Points {
         self.measures.iter().map(|measure| measure.timestamps.len() as u64).sum()
     }
 
-    fn place(&mut self, database: &Database, series: Arc<Series>) -> Result<Place> {
-        let measure = if let Some(found) = self.by_name.get(&series.measurement) {
+    fn place(&mut self, database: &Database, series: Series) -> Result<Place> {
+        let measure = match self.by_name.get(&series.measurement) {
+            Some(found) => *found,
+            None => self.add_measure(series.measurement.clone(), database.table(&series.measurement))?,
+        };
+        Ok(Place { measure, series: self.measures[measure].add_series(database, series)? })
+    }
+
+    /// Where rows of a child are gathered that an earlier call came to know; nothing if it, or its supertable's schema, is another now.
+    fn place_of_child(&mut self, database: &Database, child: &KnownChild) -> Option<Place> {
+        let measure = if let Some(found) = self.by_uid.get(&child.supertable) {
             *found
         } else {
-            self.measures.push(Measure::new(database, series.measurement.clone())?);
-            self.by_name.insert(series.measurement.clone(), self.measures.len() - 1);
-            self.measures.len() - 1
+            let supertable = database.supertable(child.supertable)?;
+            self.add_measure(supertable.name.clone(), Some(Table::Super(supertable))).ok()?
         };
-        Ok(Place { measure, series: self.measures[measure].add_series(series)? })
+        Some(Place { measure, series: self.measures[measure].series_of_child(child)? })
+    }
+
+    /// The child of a place, if it is there already.
+    fn child_at(&self, place: Place) -> Option<KnownChild> {
+        let measure = &self.measures[place.measure];
+        let known = measure.known.as_ref()?;
+        let Gathered::Child { slot, uid } = measure.series[place.series as usize] else { return None };
+        Some(KnownChild { supertable: known.supertable.uid, schema_version: known.schema.version, slot, uid })
+    }
+
+    fn add_measure(&mut self, name: Arc<str>, table: Option<Table>) -> Result<usize> {
+        let number = self.measures.len();
+        let measure = Measure::new(name.clone(), table)?;
+        self.by_uid.extend(measure.known.as_ref().map(|known| (known.supertable.uid, number)));
+        self.by_name.insert(name, number);
+        self.measures.push(measure);
+        Ok(number)
     }
 
     /// Hands all rows over; the supertables have what they need.
@@ -126,13 +165,30 @@ impl Points {
     }
 }
 
+/// A supertable that is there.
+#[derive(Debug)]
+pub(super) struct KnownTable {
+    pub supertable: Arc<Supertable>,
+    pub schema: Arc<Schema>,
+    children: Children,
+}
+
+/// A child whose rows are gathered.
+#[derive(Debug)]
+enum Gathered {
+    /// One that is there.
+    Child { slot: u32, uid: Uid },
+    /// One that may have to be made.
+    Named(Series),
+}
+
 /// The points of one supertable.
 #[derive(Debug)]
 pub(super) struct Measure {
     /// The supertable's name.
     pub name: Arc<str>,
-    /// Its schema when the first point was read; `None` while it is missing.
-    pub known: Option<Arc<Schema>>,
+    /// The supertable when the first point was read; `None` while it is missing.
+    pub known: Option<KnownTable>,
     /// Columns that points name, in the order in which they first come.
     pub columns: Vec<(Box<str>, Cells)>,
     /// Tags that points name, with the length of the longest value in bytes.
@@ -140,19 +196,17 @@ pub(super) struct Measure {
     column_of: FxHashMap<Box<str>, usize>,
     /// Columns of the last point, by their place in it: the next is likely to be the same.
     layout: Vec<usize>,
-    series: Vec<Arc<Series>>,
-    series_of: FxHashMap<Arc<str>, u32>,
+    series: Vec<Gathered>,
+    by_name: FxHashMap<Arc<str>, u32>,
+    by_slot: FxHashMap<u32, u32>,
     timestamps: Vec<i64>,
     /// The series of every row.
     rows: Vec<u32>,
 }
 
 impl Measure {
-    fn new(database: &Database, name: Arc<str>) -> Result<Self> {
-        let known = match database.table(&name) {
-            None => None,
-            Some(table) => Some(schema_of(&table)?),
-        };
+    fn new(name: Arc<str>, table: Option<Table>) -> Result<Self> {
+        let known = table.map(|table| known_table(&table)).transpose()?;
         Ok(Self {
             name,
             known,
@@ -161,14 +215,36 @@ impl Measure {
             column_of: FxHashMap::default(),
             layout: Vec::new(),
             series: Vec::new(),
-            series_of: FxHashMap::default(),
+            by_name: FxHashMap::default(),
+            by_slot: FxHashMap::default(),
             timestamps: Vec::new(),
             rows: Vec::new(),
         })
     }
 
+    /// The number of a child's series, if the child and the schema are still those.
+    fn series_of_child(&mut self, child: &KnownChild) -> Option<u32> {
+        let known = self.known.as_ref()?;
+        if known.schema.version != child.schema_version {
+            return None;
+        }
+        if let Some(number) = self.by_slot.get(&child.slot) {
+            return Some(*number);
+        }
+        known.children.holds(child.slot, child.uid).then(|| self.add_child(child.slot, child.uid))
+    }
+
+    fn add_child(&mut self, slot: u32, uid: Uid) -> u32 {
+        let next = self.series.len() as u32;
+        let number = *self.by_slot.entry(slot).or_insert(next);
+        if number == next {
+            self.series.push(Gathered::Child { slot, uid });
+        }
+        number
+    }
+
     /// The number of a series. Its tags become the supertable's.
-    fn add_series(&mut self, series: Arc<Series>) -> Result<u32> {
+    fn add_series(&mut self, database: &Database, series: Series) -> Result<u32> {
         for (place, (key, value)) in series.tags.iter().enumerate() {
             let is_expected = |tag: &(Box<str>, DataType)| tag.0 == *key;
             let data_type = type_of_tag(value);
@@ -185,10 +261,17 @@ impl Measure {
                 *tag = data_type;
             }
         }
+        if let Some(known) = &self.known
+            && let Some(Table::Child(child)) = database.table(&series.child)
+            && child.supertable.uid == known.supertable.uid
+            && known.children.holds(child.slot, child.uid)
+        {
+            return Ok(self.add_child(child.slot, child.uid));
+        }
         let next = self.series.len() as u32;
-        let number = *self.series_of.entry(series.child.clone()).or_insert(next);
+        let number = *self.by_name.entry(series.child.clone()).or_insert(next);
         if number == next {
-            self.series.push(series);
+            self.series.push(Gathered::Named(series));
         }
         Ok(number)
     }
@@ -197,18 +280,19 @@ impl Measure {
         if self.column_of.contains_key(key) {
             return Err(duplicate());
         }
-        if let Some(schema) = &self.known {
-            check_tag(schema, key, data_type)?;
+        if let Some(known) = &self.known {
+            check_tag(&known.schema, key, data_type)?;
         }
         self.tags.push((key.into(), data_type));
         Ok(())
     }
 
-    fn add_row(&mut self, series: u32, tick: i64, fields: &[(std::borrow::Cow<'_, str>, FieldValue<'_>)]) -> Result<()> {
+    /// Adds a row; the first `same_keys` of its fields are called as those of the row before.
+    fn add_row(&mut self, series: u32, tick: i64, fields: &[(std::borrow::Cow<'_, str>, FieldValue<'_>)], same_keys: usize) -> Result<()> {
         let row = self.timestamps.len();
         for (place, (key, value)) in fields.iter().enumerate() {
             let at = match self.layout.get(place) {
-                Some(at) if *self.columns[*at].0 == **key => *at,
+                Some(at) if place < same_keys || *self.columns[*at].0 == **key => *at,
                 _ => self.column_at(place, key, value)?,
             };
             let cells = &mut self.columns[at].1;
@@ -240,8 +324,8 @@ impl Measure {
         if self.tags.iter().any(|(tag, _)| **tag == *key) {
             return Err(duplicate());
         }
-        if let Some(schema) = &self.known {
-            check_column(schema, key, cells.data_type())?;
+        if let Some(known) = &self.known {
+            check_column(&known.schema, key, cells.data_type())?;
         }
         self.columns.push((key.into(), cells));
         self.column_of.insert(key.into(), self.columns.len() - 1);
@@ -263,19 +347,24 @@ impl Measure {
             let (array, present) = cells.finish(order)?;
             columns.push(BatchColumn { id: column.ok_or_else(changed)?.id, array, present });
         }
-        for (series, range) in self.series.iter().zip(ranges) {
-            let target = target_of(pending, number, database, &supertable, &schema, series, ttl)?;
-            let table = pending.add_table(context, number, &series.child, target, schema.clone())?;
-            let columns = columns.iter().filter_map(|column| part_of(column, &range)).collect();
-            pending.add_rows(number, table, Rows { timestamps: timestamps.slice(range.start, range.len()), key: None, columns })?;
-        }
-        Ok(())
+        let runs = self.series.into_iter().zip(ranges);
+        let runs = runs.map(|(series, range)| Ok((target_of(database, &supertable, &schema, series)?, range.len() as u32))).collect::<Result<_>>()?;
+        let options = TableOptions { ttl, ..TableOptions::default() };
+        pending.add_children(context, number, ChildRows { supertable, schema, options, runs, rows: Rows { timestamps, key: None, columns } })
     }
 }
 
 /// 0x021D: a name twice in a point.
 pub(super) fn duplicate() -> Error {
     Error::new(code::DUPLICATED_COLUMN_NAMES)
+}
+
+/// A table that points may go to: a supertable without a composite key.
+fn known_table(table: &Table) -> Result<KnownTable> {
+    schema_of(table)?;
+    let Table::Super(supertable) = table else { return Err(Error::new(code::INVALID_DATA_FORMAT)) };
+    let children = supertable.children();
+    Ok(KnownTable { supertable: supertable.clone(), schema: children.schema().clone(), children })
 }
 
 /// The schema of a table that points may go to: a supertable without a composite key.
@@ -348,38 +437,23 @@ fn by_series(rows: &[u32], count: usize) -> (Option<Vec<u32>>, Vec<Range<usize>>
     (Some(order), ranges)
 }
 
-/// Some rows of a column; `None` where it is absent in all of them.
-fn part_of(column: &BatchColumn, range: &Range<usize>) -> Option<BatchColumn> {
-    let present = column.present.as_ref().map(|present| present.slice(range.start, range.len()));
-    let there = present.as_ref().map_or(range.len(), BooleanBuffer::count_set_bits);
-    let present = present.filter(|_| there < range.len());
-    (there > 0).then(|| BatchColumn { id: column.id, array: column.array.slice(range.start, range.len()), present })
-}
-
 /// Where a series' rows go.
-fn target_of(
-    pending: &Pending,
-    number: DatabaseNumber,
-    database: &Database,
-    supertable: &Arc<Supertable>,
-    schema: &Schema,
-    series: &Series,
-    ttl: u32,
-) -> Result<Target> {
-    if pending.known(number, &series.child).is_some() {
-        return Err(Error::new(code::TABLE_ALREADY_EXISTS_IN_OTHER_STABLES));
-    }
+fn target_of(database: &Database, supertable: &Supertable, schema: &Schema, series: Gathered) -> Result<ChildTarget> {
+    let series = match series {
+        Gathered::Child { slot, uid } => return Ok(ChildTarget::Known { slot, uid }),
+        Gathered::Named(series) => series,
+    };
     match database.table(&series.child) {
-        Some(Table::Child(child)) if child.supertable.uid == supertable.uid => Ok(Target::Table(Table::Child(child))),
+        Some(Table::Child(child)) if child.supertable.uid == supertable.uid => Ok(ChildTarget::Known { slot: child.slot, uid: child.uid }),
         Some(Table::Child(_)) => Err(Error::new(code::TABLE_ALREADY_EXISTS_IN_OTHER_STABLES)),
         Some(_) => Err(Error::new(code::TABLE_ALREADY_EXISTS)),
         None => {
             let mut tags = vec![Value::Null; schema.tags.len()];
-            for (key, value) in &series.tags {
-                let at = schema.tag(key).ok_or_else(|| Error::new(code::TABLE_SCHEMA_IS_OLD))?;
-                tags[at] = value.clone();
+            for (key, value) in series.tags {
+                let at = schema.tag(&key).ok_or_else(|| Error::new(code::TABLE_SCHEMA_IS_OLD))?;
+                tags[at] = value;
             }
-            Ok(Target::New { supertable: supertable.clone(), tags, options: TableOptions { ttl, ..TableOptions::default() } })
+            Ok(ChildTarget::New { name: series.child, tags })
         }
     }
 }

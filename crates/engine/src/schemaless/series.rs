@@ -1,16 +1,18 @@
-//! Series: which child of which supertable a measurement with its tags is. The name of a child is a digest of all that, so what was once
-//! worked out is kept by the text of the line, over calls.
+//! Series: which child of which supertable a measurement with its tags is. The name of a child is a digest of all that, so the children
+//! that texts stand for are kept, over calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use embudo_storage::Uid;
 use embudo_types::{Result, Value};
 use embudo_wire::schemaless::Point;
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use super::cells;
 
-/// One series.
+/// One series, taken apart.
 #[derive(Debug)]
 pub(crate) struct Series {
     /// The supertable.
@@ -44,37 +46,75 @@ impl Series {
     }
 }
 
-/// How many bytes of text the cache may hold; beyond, it starts anew.
-const MAX_BYTES: usize = 16 << 20;
-
-/// Series by the text that they are written with.
-#[derive(Debug, Default)]
-pub(crate) struct SeriesCache {
-    state: Mutex<State>,
+/// A child that a text stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownChild {
+    /// Its supertable.
+    pub supertable: Uid,
+    /// The supertable's schema that has all of the text's tags.
+    pub schema_version: u32,
+    /// Its place among the supertable's children.
+    pub slot: u32,
+    /// Its uid.
+    pub uid: Uid,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    by_text: FxHashMap<Box<str>, Arc<Series>>,
-    bytes: usize,
+/// Children of one database by text.
+pub(crate) type ByText = FxHashMap<Box<str>, KnownChild>;
+
+/// Children by the text that their series is written with, a map a database.
+#[derive(Debug)]
+pub(crate) struct SeriesCache {
+    databases: RwLock<FxHashMap<u32, Arc<RwLock<ByText>>>>,
+    bytes: AtomicUsize,
+    limit: usize,
 }
 
 impl SeriesCache {
-    /// The series that a text stands for; `make` works it out where it is not known.
-    pub fn get(&self, text: &str, make: impl FnOnce() -> Result<Series>) -> Result<Arc<Series>> {
-        if let Some(known) = self.state.lock().by_text.get(text) {
-            return Ok(known.clone());
-        }
-        let series = Arc::new(make()?);
-        let mut state = self.state.lock();
-        // The text again in pieces, with what each piece costs beside it.
-        let bytes = 3 * text.len() + 64 * (series.tags.len() + 3);
-        if state.bytes + bytes > MAX_BYTES {
-            *state = State::default();
-        }
-        if state.by_text.insert(text.into(), series.clone()).is_none() {
-            state.bytes += bytes;
-        }
-        Ok(series)
+    /// A cache of at most so many bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { databases: RwLock::default(), bytes: AtomicUsize::new(0), limit }
     }
+
+    /// The children of a database.
+    pub fn of(&self, database: u32) -> Arc<RwLock<ByText>> {
+        if let Some(known) = self.databases.read().get(&database) {
+            return known.clone();
+        }
+        self.databases.write().entry(database).or_default().clone()
+    }
+
+    /// Keeps what texts stand for; where that is too much, every other one of all that is known goes.
+    pub fn keep(&self, known: &RwLock<ByText>, learned: Vec<(&str, KnownChild)>) {
+        if learned.is_empty() {
+            return;
+        }
+        {
+            let mut known = known.write();
+            for (text, child) in learned {
+                let bytes = weight(text);
+                if known.insert(text.into(), child).is_none() {
+                    self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                }
+            }
+        }
+        if self.bytes.load(Ordering::Relaxed) > self.limit {
+            let databases: Vec<_> = self.databases.read().values().cloned().collect();
+            for known in databases {
+                let mut stays = false;
+                known.write().retain(|text, _| {
+                    stays = !stays;
+                    if !stays {
+                        self.bytes.fetch_sub(weight(text), Ordering::Relaxed);
+                    }
+                    stays
+                });
+            }
+        }
+    }
+}
+
+/// Bytes that an entry takes: its text and a slot of a map that is rarely full.
+fn weight(text: &str) -> usize {
+    text.len() + 16 + 2 * size_of::<(Box<str>, KnownChild)>()
 }

@@ -20,7 +20,7 @@ const EXACT_LENGTH: u32 = 1_024;
 pub(super) fn bring_up(context: &StatementContext<'_>, database: &Database, points: &Points) -> Result<()> {
     let mut is_ready = true;
     for measure in &points.measures {
-        is_ready &= measure.known.as_ref().map_or(Ok(false), |schema| alterations(measure, schema).map(|needed| needed.is_empty()))?;
+        is_ready &= measure.known.as_ref().map_or(Ok(false), |known| alterations(measure, &known.schema).map(|needed| needed.is_empty()))?;
     }
     if is_ready {
         return Ok(());

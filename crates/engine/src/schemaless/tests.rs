@@ -179,6 +179,33 @@ fn the_other_protocols() {
 }
 
 #[test]
+fn children_known_by_their_text_are_the_right_ones() {
+    let session = session();
+    let both = format!("m,a=1,b=2 v=1 {TIME}\nm,b=2,a=1 v=2 {TIME}\nn,a=1,b=2 v=3 {TIME}");
+    for _ in 0..3 {
+        // One child by two texts: the later line counts.
+        assert_eq!(write(&session, &both), 2);
+        assert_eq!(rows(&session, "SELECT v, a, b FROM m"), ["2|1|2"]);
+    }
+    // A dropped child and a dropped supertable are made anew, a dropped tag is added again.
+    rows(&session, &format!("DROP TABLE {}", rows(&session, "SELECT DISTINCT tbname FROM m")[0]));
+    write(&session, &format!("m,a=1,b=2 v=4 {TIME}"));
+    assert_eq!(rows(&session, "SELECT v, a, b FROM m"), ["4|1|2"]);
+    rows(&session, "DROP TABLE m");
+    write(&session, &format!("m,a=1,b=2 v=5 {TIME}"));
+    assert_eq!(rows(&session, "SELECT v, a, b FROM m"), ["5|1|2"]);
+    rows(&session, "ALTER STABLE m DROP TAG b");
+    write(&session, &format!("m,a=1,b=2 v=6 {TIME}"));
+    assert_eq!(rows(&session, "SELECT v, a, b FROM m"), ["6|1|-"]);
+    // The same text in another database.
+    rows(&session, "CREATE DATABASE e KEEP 3650");
+    session.use_database("e").unwrap();
+    write(&session, &format!("x,k=1 v=0 {TIME}\nm,a=1,b=2 v=7 {TIME}"));
+    assert_eq!(rows(&session, "SELECT v FROM e.m"), ["7"]);
+    assert_eq!(rows(&session, "SELECT v FROM d.m"), ["6"]);
+}
+
+#[test]
 fn a_database_is_needed() {
     let session = Engine::open(EngineOptions::memory()).unwrap().session("root").unwrap();
     assert_eq!(session.write_lines("m v=1", &options()).unwrap_err().code(), code::DATABASE_NOT_SPECIFIED_OR_AVAILABLE);
