@@ -101,6 +101,8 @@ pub(crate) struct SelectPlan {
     pub fill: Option<FillPlan>,
     /// DISTINCT.
     pub distinct: bool,
+    /// Whether groups come in the order of their keys' hashes: SLIMIT picks them so.
+    pub hash_order: bool,
 }
 
 impl SelectPlan {

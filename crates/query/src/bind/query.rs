@@ -18,10 +18,11 @@ use crate::plan::{Body, OutputColumn, QueryPlan, Stage, StageColumn};
 pub(crate) fn bind(query: &Query, context: &QueryContext) -> Result<QueryPlan> {
     match &query.body {
         QueryBody::Select(body) => {
-            let bound = select::bind(body, &query.order_by, context)?;
+            let mut bound = select::bind(body, &query.order_by, context)?;
             if query.slimit.is_some() && !bound.grouped {
                 return Err(Error::new(code::SLIMIT_SOFFSET_ONLY_AVAILABLE_FOR_PARTITION));
             }
+            bound.plan.hash_order = query.slimit.is_some();
             let limit_per_group = bound.grouped && bound.order.is_empty();
             Ok(QueryPlan {
                 body: Body::Select(Arc::new(bound.plan)),

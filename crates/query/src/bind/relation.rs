@@ -96,6 +96,10 @@ pub(crate) struct TableOrigin {
     pub kind: TableKind,
     /// Columns and tags.
     pub schema: Arc<Schema>,
+    /// Its database's name.
+    pub database: Arc<str>,
+    /// How many vgroups the database has.
+    pub vgroups: u32,
     /// What is visible.
     pub snapshot: Snapshot,
 }

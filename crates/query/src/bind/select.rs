@@ -77,7 +77,7 @@ pub(crate) fn bind(select: &Select, order_by: &[SortItem], context: &QueryContex
     let inputs = rows.into_inputs();
     let columns = items[..shown].iter().zip(&bound.items).map(|(item, expr)| output(item, expr)).collect();
     let Staged { stage, having, items: expressions } = bound;
-    let plan = SelectPlan { relation, inputs, filter, stage, having, items: expressions, shown, fill, distinct: select.distinct };
+    let plan = SelectPlan { relation, inputs, filter, stage, having, items: expressions, shown, fill, distinct: select.distinct, hash_order: false };
     Ok(BoundSelect { plan, columns, order, grouped })
 }
 

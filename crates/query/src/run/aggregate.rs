@@ -12,6 +12,7 @@ use embudo_types::{ColumnStatistics, DataType, Error, Precision, Result};
 use rustc_hash::FxHashMap;
 
 use super::block::{Batch, Block};
+use super::group_hash;
 use super::scan::{TableScan, timestamp_array};
 use crate::array::{RowKeys, concat, take};
 use crate::plan::{AggregatePlan, KeyPlan, SelectPlan, Stage, StageColumn, WindowPlan};
@@ -244,8 +245,14 @@ impl Accumulator {
         self.make_room(plan);
         let list = self.groups.list();
         let mut order: Vec<u32> = (0..list.len() as u32).filter(|group| !list[*group as usize].open).collect();
-        order.sort_by_key(|group| (list[*group as usize].partition, list[*group as usize].window));
         let found = self.keys.finish(&plan.keys)?;
+        if select.hash_order && !found.is_empty() {
+            let mut place_of = vec![0; self.keys.len()];
+            group_hash::order(&plan.keys, &found, self.keys.len()).iter().enumerate().for_each(|(place, partition)| place_of[*partition as usize] = place);
+            order.sort_by_key(|group| (place_of[list[*group as usize].partition as usize], list[*group as usize].window));
+        } else {
+            order.sort_by_key(|group| (list[*group as usize].partition, list[*group as usize].window));
+        }
         let keys = if found.is_empty() { known } else { &found };
         if order.is_empty() {
             return Ok(Batch { rows: 0, columns: Vec::new(), groups: None });
@@ -402,13 +409,20 @@ impl KnownPartitions {
         }
         let block = Block { rows: children, timestamps: Vec::new().into(), columns: scan.per_table_inputs() };
         let mut table = KeyTable::default();
-        let of_child = table.numbers(keys, &block)?;
+        let mut of_child = table.numbers(keys, &block)?;
         let count = table.len();
-        let keys = if count == 0 {
+        let values: Vec<ArrayRef> = if count == 0 {
             keys.iter().map(|key| crate::array::null_array(&embudo_types::arrow::arrow_type(key.expr.data_type(), key.expr.precision()), 0)).collect()
         } else {
             table.finish(keys)?
         };
-        Ok(Self { of_child, keys, count })
+        if !scan.plan().hash_order {
+            return Ok(Self { of_child, keys: values, count });
+        }
+        let order = group_hash::order(keys, &values, count);
+        let mut place_of = vec![0; count];
+        order.iter().enumerate().for_each(|(place, partition)| place_of[*partition as usize] = place as u32);
+        of_child.iter_mut().for_each(|partition| *partition = place_of[*partition as usize]);
+        Ok(Self { of_child, keys: values.iter().map(|array| take(array, &order)).collect::<Result<_>>()?, count })
     }
 }

@@ -1,8 +1,7 @@
-//! `TimeMerge`: many sources in time order become one. Rows with equal times come in the order of the sources, so that the result
-//! does not depend on blocks or threads.
-
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+//! `TimeMerge`: many sources in time order become one, in an order that does not depend on blocks or threads.
+//!
+//! Rows with equal times come as TDengine gives them, since windows over a supertable depend on it: the children of a vgroup meet in a
+//! tournament tree, the vgroups in another, and in both the source that was read last goes on while another is no earlier.
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
@@ -14,18 +13,28 @@ use crate::array::interleave;
 /// Rows in a merged block.
 const BLOCK: usize = 4_096;
 
-/// Merges sources that are each in time order (backwards where `descending`).
-pub(crate) fn merged(mut sources: Vec<Blocks>, types: Vec<DataType>, descending: bool) -> Result<Blocks> {
+/// Merges sources that are each in time order (backwards where `descending`); `vgroups` tells the vgroup of each.
+pub(crate) fn merged(mut sources: Vec<Blocks>, vgroups: &[u32], types: Vec<DataType>, descending: bool) -> Result<Blocks> {
     let mut heads = Vec::with_capacity(sources.len());
-    let mut heap = BinaryHeap::with_capacity(sources.len());
-    for (number, source) in sources.iter_mut().enumerate() {
-        let head = next_block(source)?.map(|block| Head { block, row: 0 });
-        if let Some(head) = &head {
-            heap.push(Reverse(Key::new(head, number, descending)));
-        }
-        heads.push(head);
+    for source in &mut sources {
+        heads.push(next_block(source)?.map(|block| Head { block, row: 0 }));
     }
-    Ok(Box::new(Merge { sources, heads, heap, types, descending }))
+    let heads = Heads { heads, descending };
+    let mut numbers: Vec<u32> = vgroups.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let group_of = |number: &u32| {
+        let members: Vec<usize> = (0..sources.len()).filter(|source| vgroups.get(*source) == Some(number)).collect();
+        let tree = Tournament::new(members.len(), |a, b| heads.is_before(Some(members[a]), Some(members[b])));
+        Group { members, tree }
+    };
+    let groups: Vec<Group> = numbers.iter().map(group_of).collect();
+    let mut places = vec![(0, 0); sources.len()];
+    for (number, group) in groups.iter().enumerate() {
+        group.members.iter().enumerate().for_each(|(leaf, source)| places[*source] = (number, leaf));
+    }
+    let top = Tournament::new(groups.len(), |a, b| heads.is_before(groups[a].winner(), groups[b].winner()));
+    Ok(Box::new(Merge { sources, heads, groups, places, top, types }))
 }
 
 fn next_block(source: &mut Blocks) -> Result<Option<Block>> {
@@ -44,75 +53,160 @@ struct Head {
     row: usize,
 }
 
-/// Order of a source's next row among all.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Key {
-    tick: i64,
-    source: usize,
+/// What every source goes on with.
+struct Heads {
+    heads: Vec<Option<Head>>,
+    descending: bool,
 }
 
-impl Key {
-    fn new(head: &Head, source: usize, descending: bool) -> Self {
-        let tick = head.block.timestamps[head.row];
-        // The complement of a tick orders backwards without overflow.
-        Self { tick: if descending { !tick } else { tick }, source }
+impl Heads {
+    /// A tick that orders forwards: the complement orders backwards without overflow.
+    fn forward(&self, tick: i64) -> i64 {
+        if self.descending { !tick } else { tick }
+    }
+
+    /// A source's next tick; `None` where it has no more.
+    fn tick(&self, source: usize) -> Option<i64> {
+        self.heads[source].as_ref().map(|head| self.forward(head.block.timestamps[head.row]))
+    }
+
+    /// Whether a source's next row is earlier than another's; what has no more comes last.
+    fn is_before(&self, a: Option<usize>, b: Option<usize>) -> bool {
+        match (a.and_then(|source| self.tick(source)), b.and_then(|source| self.tick(source))) {
+            (Some(a), Some(b)) => a < b,
+            (a, _) => a.is_some(),
+        }
     }
 }
 
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.tick, self.source).cmp(&(other.tick, other.source))
+/// A tournament tree: leaves meet in pairs, each inner node keeps the loser, the root the winner. A newcomer loses only to what is
+/// before it, so that among equals it stays in front.
+#[derive(Debug)]
+struct Tournament {
+    /// Node 0 is the winner, 1 up to the number of leaves the losers; a leaf is at its number plus the number of leaves.
+    nodes: Vec<Option<usize>>,
+    leaves: usize,
+}
+
+impl Tournament {
+    fn new(leaves: usize, is_before: impl Fn(usize, usize) -> bool) -> Self {
+        let mut tree = Self { nodes: vec![None; leaves.max(1)], leaves };
+        for leaf in (0..leaves).rev() {
+            tree.play(leaf, &is_before);
+        }
+        tree
+    }
+
+    /// Lets a leaf that has changed play its way up; `is_before` compares leaves.
+    fn play(&mut self, leaf: usize, is_before: impl Fn(usize, usize) -> bool) {
+        let mut winner = leaf;
+        let mut node = (leaf + self.leaves) / 2;
+        while node > 0 {
+            match self.nodes[node] {
+                // The first to come while the tree is made waits for its opponent.
+                None => {
+                    self.nodes[node] = Some(winner);
+                    return;
+                }
+                Some(other) if is_before(other, winner) => {
+                    self.nodes[node] = Some(winner);
+                    winner = other;
+                }
+                Some(_) => {}
+            }
+            node /= 2;
+        }
+        self.nodes[0] = Some(winner);
+    }
+
+    fn winner(&self) -> Option<usize> {
+        self.nodes[0]
+    }
+
+    /// Those whom the winner met on its way: the next best is among them.
+    fn opponents(&self, winner: usize) -> impl Iterator<Item = usize> {
+        let mut node = winner + self.leaves;
+        std::iter::from_fn(move || {
+            node /= 2;
+            (node > 0).then(|| self.nodes[node])
+        })
+        .flatten()
     }
 }
 
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+/// The sources of one vgroup.
+struct Group {
+    members: Vec<usize>,
+    tree: Tournament,
+}
+
+impl Group {
+    /// The source that comes next.
+    fn winner(&self) -> Option<usize> {
+        self.tree.winner().map(|leaf| self.members[leaf])
     }
 }
 
 struct Merge {
     sources: Vec<Blocks>,
-    heads: Vec<Option<Head>>,
-    heap: BinaryHeap<Reverse<Key>>,
+    heads: Heads,
+    groups: Vec<Group>,
+    /// Group and leaf of each source.
+    places: Vec<(usize, usize)>,
+    top: Tournament,
     types: Vec<DataType>,
-    descending: bool,
 }
 
 impl Merge {
+    /// The source whose row comes next, and the tick up to which it goes on.
+    fn front(&self) -> Option<(usize, Option<i64>)> {
+        let number = self.top.winner()?;
+        let group = &self.groups[number];
+        let leaf = group.tree.winner()?;
+        let source = group.members[leaf];
+        self.heads.tick(source)?;
+        let in_group = group.tree.opponents(leaf).filter_map(|leaf| self.heads.tick(group.members[leaf]));
+        let in_others = self.top.opponents(number).filter_map(|number| self.groups[number].winner()).filter_map(|source| self.heads.tick(source));
+        Some((source, in_group.chain(in_others).min()))
+    }
+
+    /// Puts a source that went on in its place among the others.
+    fn advance(&mut self, source: usize) {
+        let (number, leaf) = self.places[source];
+        let heads = &self.heads;
+        let Group { members, tree } = &mut self.groups[number];
+        tree.play(leaf, |a, b| heads.is_before(Some(members[a]), Some(members[b])));
+        let groups = &self.groups;
+        self.top.play(number, |a, b| heads.is_before(groups[a].winner(), groups[b].winner()));
+    }
+
     fn block(&mut self) -> Result<Option<Block>> {
         let mut ranges: Vec<(u32, u32, u32)> = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         // Which of `blocks` a source's present block is.
         let mut places: Vec<Option<u32>> = vec![None; self.sources.len()];
         let mut rows = 0;
-        while rows < BLOCK {
-            let Some(Reverse(key)) = self.heap.pop() else { break };
-            let limit = self.heap.peek().map(|next| next.0);
-            let source = key.source;
-            let Some(head) = self.heads[source].as_mut() else { continue };
+        while rows < BLOCK
+            && let Some((source, limit)) = self.front()
+        {
+            let Some(head) = &self.heads.heads[source] else { break };
             let place = *places[source].get_or_insert_with(|| {
                 blocks.push(head.block.clone());
                 blocks.len() as u32 - 1
             });
             let start = head.row;
             let most = head.block.rows.min(start + BLOCK - rows);
-            let before = |row: usize| {
-                let tick = head.block.timestamps[row];
-                let tick = if self.descending { !tick } else { tick };
-                limit.is_none_or(|limit| Key { tick, source } < limit)
-            };
-            let end = gallop(start + 1, most, before);
+            let end = gallop(start + 1, most, |row| limit.is_none_or(|limit| self.heads.forward(head.block.timestamps[row]) <= limit));
             ranges.push((place, start as u32, end as u32));
             rows += end - start;
-            head.row = end;
-            if end == head.block.rows {
+            let is_read = end == head.block.rows;
+            if is_read {
                 places[source] = None;
-                self.heads[source] = next_block(&mut self.sources[source])?.map(|block| Head { block, row: 0 });
+                self.heads.heads[source] = next_block(&mut self.sources[source])?.map(|block| Head { block, row: 0 });
+            } else if let Some(head) = &mut self.heads.heads[source] {
+                head.row = end;
             }
-            if let Some(head) = &self.heads[source] {
-                self.heap.push(Reverse(Key::new(head, source, self.descending)));
-            }
+            self.advance(source);
         }
         if rows == 0 {
             return Ok(None);
@@ -178,22 +272,46 @@ mod tests {
         Box::new(blocks.into_iter())
     }
 
+    /// The source that was read last goes on among equals; the order of the recordings of TDengine.
+    #[test]
+    fn the_last_read_goes_on() {
+        let order = |vgroups: &[u32], ticks: [&[i64]; 3]| -> Vec<i64> {
+            let inputs = ticks.iter().enumerate().map(|(number, ticks)| source(ticks, number as i64, 2)).collect();
+            let blocks = merged(inputs, vgroups, vec![DataType::Int64], false).unwrap();
+            blocks.flat_map(|block| block.unwrap().columns[0].as_primitive::<Int64Type>().values().to_vec()).collect()
+        };
+        assert_eq!(order(&[0, 0, 0], [&[1, 2], &[2, 3], &[3, 4]]), [0, 0, 1, 1, 2, 2]);
+        assert_eq!(order(&[0, 1, 0], [&[1, 2, 4], &[2, 4], &[2, 3]]), [0, 0, 2, 1, 2, 0, 1]);
+    }
+
     proptest! {
         #[test]
-        fn merges_as_a_stable_sort(mut sources in prop::collection::vec(prop::collection::vec(-50_i64..50, 0..40), 0..6), cut in 1_usize..9, descending: bool) {
+        fn merges_in_order_of_time(mut sources in prop::collection::vec((prop::collection::vec(-50_i64..50, 0..40), 0_u32..3), 0..6), cut in 1_usize..9, descending: bool) {
             let mut expected: Vec<(i64, i64)> = Vec::new();
-            for (number, ticks) in sources.iter_mut().enumerate() {
+            for (number, (ticks, _)) in sources.iter_mut().enumerate() {
                 ticks.sort_unstable();
                 if descending { ticks.reverse(); }
                 expected.extend(ticks.iter().map(|tick| (*tick, number as i64)));
             }
             expected.sort_by_key(|(tick, _)| if descending { -tick } else { *tick });
-            let inputs = sources.iter().enumerate().map(|(number, ticks)| source(ticks, number as i64, cut)).collect();
-            let mut found = Vec::new();
-            for block in merged(inputs, vec![DataType::Int64], descending).unwrap() {
-                let block = block.unwrap();
-                found.extend(block.timestamps.iter().copied().zip(block.columns[0].as_primitive::<Int64Type>().values().iter().copied()));
-            }
+            let vgroups: Vec<u32> = sources.iter().map(|(_, vgroup)| *vgroup).collect();
+            let run = |cut: usize| {
+                let inputs = sources.iter().enumerate().map(|(number, (ticks, _))| source(ticks, number as i64, cut)).collect();
+                let mut found = Vec::new();
+                for block in merged(inputs, &vgroups, vec![DataType::Int64], descending).unwrap() {
+                    let block = block.unwrap();
+                    found.extend(block.timestamps.iter().copied().zip(block.columns[0].as_primitive::<Int64Type>().values().iter().copied()));
+                }
+                found
+            };
+            let mut found = run(cut);
+            // How sources are cut into blocks does not matter.
+            prop_assert_eq!(&found, &run(1));
+            let is_sorted = found.is_sorted_by_key(|(tick, _)| if descending { -tick } else { *tick });
+            prop_assert!(is_sorted);
+            let key = |(tick, number): &(i64, i64)| (if descending { -tick } else { *tick }, *number);
+            found.sort_by_key(key);
+            expected.sort_by_key(key);
             prop_assert_eq!(found, expected);
         }
 

@@ -3,6 +3,7 @@
 mod aggregate;
 pub(crate) mod block;
 mod distinct;
+mod group_hash;
 mod interp;
 mod join;
 mod last;
@@ -16,3 +17,4 @@ mod select;
 mod series;
 mod sort;
 mod top;
+mod vgroup;

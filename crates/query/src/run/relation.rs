@@ -111,6 +111,7 @@ fn ordered_blocks(relation: &Relation, needed: &[usize], context: &Arc<QueryCont
         shown: 0,
         fill: None,
         distinct: false,
+        hash_order: false,
     });
     super::select::blocks(&plan, context, true)
 }

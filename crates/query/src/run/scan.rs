@@ -13,6 +13,7 @@ use roaring::RoaringBitmap;
 
 use super::block::{Block, Blocks, evaluate_condition};
 use super::merge;
+use super::vgroup::vgroup_of;
 use crate::array::{repeat, selected, take};
 use crate::bind::relation::{Column, ColumnSource, TableKind, TableOrigin};
 use crate::context::CancelToken;
@@ -38,6 +39,8 @@ pub(crate) struct TableScan {
     key: Option<(ColumnId, DataType)>,
     precision: Precision,
     uids: Vec<Uid>,
+    /// What vgroup TDengine would have each child in.
+    vgroups: Vec<u32>,
     sources: Vec<InputSource>,
     /// Inputs that blocks must hold; the others are known by child alone.
     read: Vec<bool>,
@@ -84,6 +87,7 @@ impl TableScan {
             key: origin.key(),
             precision: plan.relation.precision,
             uids: members.iter().map(|slot| tables.uid(*slot)).collect(),
+            vgroups: members.iter().map(|slot| tables.vgroup(*slot)).collect(),
             read: plan.read_inputs(),
             sources,
             columns,
@@ -235,13 +239,19 @@ impl TableScan {
         Box::new(children.into_iter().flat_map(move |child| Reader::new(&scan, child, scan.range, descending)))
     }
 
-    /// All rows of some children in the order of time, of children where times are equal.
+    /// The vgroup that TDengine would have a child in.
+    pub(crate) fn vgroup(&self, child: usize) -> u32 {
+        self.vgroups[child]
+    }
+
+    /// All rows of some children in the order of time.
     pub(crate) fn merged(self: &Arc<Self>, children: &[usize], descending: bool) -> Result<Blocks> {
         if let [child] = children {
             return Ok(Box::new(Reader::new(self, *child, self.range, descending)));
         }
         let readers: Vec<Blocks> = children.iter().map(|child| Box::new(Reader::new(self, *child, self.range, descending)) as Blocks).collect();
-        merge::merged(readers, self.input_types(), descending)
+        let vgroups: Vec<u32> = children.iter().map(|child| self.vgroups[*child]).collect();
+        merge::merged(readers, &vgroups, self.input_types(), descending)
     }
 
     /// Arrow types of the inputs.
@@ -361,6 +371,14 @@ impl<'a> Tables<'a> {
         match &self.origin.kind {
             TableKind::Super(children) | TableKind::Child { children, .. } => children.uid(slot),
             TableKind::Normal(uid) => *uid,
+        }
+    }
+
+    /// The vgroup that TDengine would have a table in.
+    fn vgroup(&self, slot: u32) -> u32 {
+        match &self.origin.kind {
+            TableKind::Super(children) => vgroup_of(&self.origin.database, &children.name(slot), self.origin.vgroups),
+            TableKind::Child { .. } | TableKind::Normal(_) => 0,
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn rows(scan: &Arc<TableScan>, children: &[usize], descending: bool, 
             found.push((*child, blocks));
         }
     }
+    let vgroups: Vec<u32> = found.iter().map(|(child, _)| scan.vgroup(*child)).collect();
     let sources = found.into_iter().map(|(_, blocks)| Box::new(blocks.into_iter().map(Ok)) as Blocks).collect();
-    super::merge::merged(sources, scan.input_types(), descending)
+    super::merge::merged(sources, &vgroups, scan.input_types(), descending)
 }
