@@ -1,4 +1,4 @@
-"""Embudo: TDengine's SQL in this process, on a directory or in memory, and over REST to any TDengine server.
+"""Embudo: TDengine's SQL in this process, on a directory or in memory, and over WebSocket or REST to any TDengine server.
 
 >>> import embudo
 >>> with embudo.connect() as conn:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from embudo.connection import Connection, Server, connect
     from embudo.cursor import Cursor
     from embudo.ingest import IngestResult
+    from embudo.notebook import load_ipython_extension
     from embudo.pep249 import (
         BINARY,
         DATETIME,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
         Timestamp,
         TimestampFromTicks,
     )
+    from embudo.plotting import plot
+    from embudo.pool import ConnectionPool
     from embudo.redirect import install_as_taos
     from embudo.rows import dict_row, named_row, tuple_row
 
@@ -62,6 +65,7 @@ __all__ = [
     "STRING",
     "Binary",
     "Connection",
+    "ConnectionPool",
     "Cursor",
     "DataError",
     "DatabaseError",
@@ -87,8 +91,10 @@ __all__ = [
     "connect",
     "dict_row",
     "install_as_taos",
+    "load_ipython_extension",
     "named_row",
     "paramstyle",
+    "plot",
     "threadsafety",
     "tuple_row",
 ]
@@ -101,10 +107,13 @@ paramstyle = "qmark"
 _LAZY = {
     "connect": "connection",
     "Connection": "connection",
+    "ConnectionPool": "pool",
     "Server": "connection",
     "Cursor": "cursor",
     "IngestResult": "ingest",
     "install_as_taos": "redirect",
+    "load_ipython_extension": "notebook",
+    "plot": "plotting",
     "dict_row": "rows",
     "named_row": "rows",
     "tuple_row": "rows",

@@ -50,6 +50,11 @@ impl Export {
         Ok(Self { schema: Arc::new(Schema::new(fields)), zone })
     }
 
+    /// The schema of what leaves.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
     fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| self.column(column, field)).collect::<Result<_, _>>()?;
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -88,9 +93,16 @@ fn is_utf8(array: &dyn Array) -> bool {
 }
 
 /// Batches on their way out, one by one.
-struct Reader {
+pub struct Reader {
     batches: BatchStream,
     export: Export,
+}
+
+impl Reader {
+    /// Of these batches.
+    pub fn new(batches: BatchStream, export: Export) -> Self {
+        Self { batches, export }
+    }
 }
 
 impl Iterator for Reader {
@@ -110,6 +122,6 @@ impl RecordBatchReader for Reader {
 
 /// The batches as a capsule of Arrow's C stream interface.
 pub fn capsule(py: Python<'_>, batches: BatchStream, export: Export) -> Outcome<Bound<'_, PyCapsule>> {
-    let stream = FFI_ArrowArrayStream::new(Box::new(Reader { batches, export }));
+    let stream = FFI_ArrowArrayStream::new(Box::new(Reader::new(batches, export)));
     Ok(PyCapsule::new_with_value(py, stream, c"arrow_array_stream")?)
 }

@@ -10,6 +10,7 @@ use arrow_array::{
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_data::transform::MutableArrayData;
+use arrow_schema::{ArrowError, Schema};
 use embudo_client::ingest::Column;
 use embudo_types::Error;
 use pyo3::{
@@ -88,21 +89,26 @@ pub fn stream(capsule: &Bound<'_, PyCapsule>) -> Outcome<(Columns, usize)> {
     let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?;
     // SAFETY: a capsule of this name holds a stream; `from_raw` moves it out and leaves an empty one, as the interface asks.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr().cast()) };
-    let broken = |error: arrow_schema::ArrowError| misuse(format!("the Arrow stream: {error}"));
+    let broken = |error: ArrowError| misuse(format!("the Arrow stream: {error}"));
     let reader = RecordBatchStreamReader::try_new(stream).map_err(broken)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(broken)?;
+    joined(&schema, &batches).map_err(broken)
+}
+
+/// The columns of batches, put together, and how many rows they have.
+pub fn joined(schema: &Schema, batches: &[RecordBatch]) -> Result<(Columns, usize), ArrowError> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let columns = schema.fields().iter().enumerate().map(|(place, field)| {
         let arrays: Vec<_> = batches.iter().map(|batch| batch.column(place).to_data()).collect();
         let mut joined = MutableArrayData::new(arrays.iter().collect(), false, rows);
         for (batch, array) in arrays.iter().enumerate() {
-            joined.try_extend(batch, 0, array.len()).map_err(broken)?;
+            joined.try_extend(batch, 0, array.len())?;
         }
         let array = if arrays.is_empty() { arrow_array::new_empty_array(field.data_type()) } else { arrow_array::make_array(joined.freeze()) };
         Ok((field.name().clone(), Column::Array(array)))
     });
-    Ok((columns.collect::<Outcome<_>>()?, rows))
+    Ok((columns.collect::<Result<_, ArrowError>>()?, rows))
 }
 
 /// What tells a Python function how far the rows are; a signal ends the call too.

@@ -1,6 +1,7 @@
 //! `embudo._embudo`: what the Python packages cannot do fast or at all in Python. Sessions over every transport, results as
 //! tuples, NumPy memory and Arrow, parameters. The typed API, the shims and the dialects are Python and stand on this.
 
+mod adbc;
 mod aio;
 mod arrays;
 mod calendar;
@@ -28,7 +29,7 @@ mod _embudo {
         arrays::Memory,
         result::{StatementResult, Table},
         rows::RowStyle,
-        session::{Session, connect, masked},
+        session::{Session, connect, described, masked, parameter_names},
         statement::{Column, Statement},
     };
 
@@ -56,4 +57,10 @@ mod _embudo {
         }
         Ok(())
     }
+}
+
+/// What driver managers of ADBC call: they load this very file.
+#[allow(missing_docs, reason = "the macro writes the functions; they check the pointers that they are given")]
+mod driver {
+    adbc_ffi::export_driver!(EmbudoDriverInit, crate::adbc::AdbcDriver);
 }

@@ -218,6 +218,22 @@ impl Table {
         self.batches().iter().map(RecordBatch::num_rows).sum()
     }
 
+    fn __repr__(&self) -> Outcome<String> {
+        let columns = self.schema.fields().iter().map(|field| Ok(format!("{} {}", field.name(), arrow::data_type(field)?.name())));
+        Ok(format!("<embudo.Table {} rows: {}>", self.__len__(), columns.collect::<Outcome<Vec<_>>>()?.join(", ")))
+    }
+
+    /// The first rows, at most `count`.
+    fn head(&self, count: usize) -> Self {
+        let (mut batches, mut wanted) = (Vec::new(), count);
+        for batch in self.batches() {
+            let rows = wanted.min(batch.num_rows());
+            batches.push(batch.slice(0, rows));
+            wanted -= rows;
+        }
+        Self::new(self.schema.clone(), batches, self.shown.clone())
+    }
+
     /// See `Result.fields`.
     #[getter]
     fn fields<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyList>> {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use embudo_client::{ConnectOptions, Driver, Dsn, LineOptions, LineProtocol, Request, TimeUnit, bulk, ingest::Ingest};
+use embudo_client::{ConnectOptions, Driver, Dsn, LineOptions, LineProtocol, Location, Request, TimeUnit, bulk, ingest::Ingest, literal};
 use embudo_types::{Outcome as Rows, Result, Zone};
 use pyo3::{
     prelude::*,
@@ -57,6 +57,29 @@ pub fn target(dsn: &str, options: &Bound<'_, PyDict>) -> Outcome<(Dsn, Zone)> {
 #[pyfunction]
 pub fn masked(dsn: &str) -> Outcome<String> {
     Ok(Dsn::parse(dsn)?.to_string())
+}
+
+/// The names of a statement's `:name` places, each as often as it stands there.
+#[pyfunction]
+pub fn parameter_names(sql: &str) -> Vec<String> {
+    literal::positional(sql).1.into_iter().map(str::to_owned).collect()
+}
+
+/// What a DSN says: transport, whether it is encrypted, hosts with their ports, directory, user and database.
+#[pyfunction]
+pub fn described<'py>(py: Python<'py>, dsn: &str, options: &Bound<'py, PyDict>) -> Outcome<Bound<'py, PyDict>> {
+    let (dsn, zone) = target(dsn, options)?;
+    let said = PyDict::new(py);
+    said.set_item("dsn", dsn.to_string())?;
+    said.set_item("transport", dsn.transport.name())?;
+    said.set_item("tls", dsn.tls)?;
+    said.set_item("hosts", dsn.hosts().iter().map(|host| (host.name.as_str(), host.port)).collect::<Vec<_>>())?;
+    said.set_item("directory", if let Location::Directory(path) = &dsn.location { Some(path) } else { None })?;
+    said.set_item("user", dsn.user.as_deref())?;
+    said.set_item("database", dsn.database.as_deref())?;
+    said.set_item("tls_ca", dsn.option("tls_ca"))?;
+    said.set_item("timezone", zone.name())?;
+    Ok(said)
 }
 
 impl Session {
