@@ -139,7 +139,7 @@ fn authorize_kill(context: &StatementContext<'_>, kill: &Kill) -> Result<()> {
     let activity = context.engine.activity();
     let is_own = match kill {
         Kill::Connection(id) => activity.sessions().iter().any(|(session, entry)| i64::from(*session) == *id && entry.user == user),
-        Kill::Query(text) => activity.statements().iter().any(|(id, entry)| *text == format!("{:x}:{id:x}", entry.session) && entry.user == user),
+        Kill::Query(text) => activity.statements().iter().any(|(id, entry, _)| *text == format!("{:x}:{id:x}", entry.session) && entry.user == user),
         Kill::Transaction(_) | Kill::Compact(_) => false,
     };
     if is_own { Ok(()) } else { Err(Error::new(code::INSUFFICIENT_PRIVILEGE_FOR_OPERATION)) }

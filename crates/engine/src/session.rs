@@ -10,7 +10,7 @@ use embudo_types::{Error, Result, ResultSet, Value, Zone, code};
 use parking_lot::RwLock;
 
 use crate::account::{Account, denied};
-use crate::activity::SessionEntry;
+use crate::activity::{Origin, SessionEntry};
 use crate::system_tables::SystemView;
 use crate::{Engine, LineOptions, LinesWritten, Statement, batch_insert, dispatch, schemaless};
 
@@ -94,7 +94,7 @@ impl StatementContext<'_> {
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, id: u32, user: &str, zone: Zone) -> Self {
         let started = engine.clock().now() / 1_000_000;
-        engine.activity().open_session(id, SessionEntry { user: user.into(), started, last_access: started });
+        engine.activity().open_session(id, SessionEntry { user: user.into(), origin: Origin::default(), started, last_access: started });
         Self { shared: Arc::new(Shared { engine, id, user: user.into(), state: RwLock::new(State { database: None, zone }) }) }
     }
 
@@ -166,7 +166,7 @@ impl Session {
     ) -> Result<ResultSet> {
         let account = Account::of(self.shared.engine.catalog(), &self.shared.user)?;
         let now = self.shared.engine.clock().now();
-        let running = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000, cancel);
+        let running = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000, cancel)?;
         let State { database, zone } = self.shared.state.read().clone();
         let context = StatementContext { session: self, engine: &self.shared.engine, account, database, zone, now, parameters, cancel: cancel.clone() };
         work(&context).map(|result| running.follow(result))
@@ -219,6 +219,16 @@ impl Session {
     /// Ends what runs in this session now with 0x020F "Query terminated"; later statements run.
     pub fn interrupt(&self) {
         self.shared.engine.activity().interrupt_session(self.shared.id);
+    }
+
+    /// Says who is at the other end, where that is another process.
+    pub fn set_origin(&self, origin: Origin) {
+        self.shared.engine.activity().set_origin(self.shared.id, origin);
+    }
+
+    /// Has `told` called when KILL CONNECTION ends this session: the connection behind it should end too. Statements fail with 0x0215 from then on.
+    pub fn on_kill(&self, told: impl Fn() + Send + Sync + 'static) {
+        self.shared.engine.activity().on_kill(self.shared.id, Arc::new(told));
     }
 
     /// The engine.

@@ -16,7 +16,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
 };
 
@@ -32,6 +32,8 @@ pub struct Place {
     pub stopped: watch::Receiver<bool>,
     /// The other end of the socket.
     pub peer: SocketAddr,
+    /// Told when the connection shall end before its client wants that.
+    pub killed: Notify,
     _counted: ConnectionGuard,
     _permit: OwnedSemaphorePermit,
 }
@@ -54,7 +56,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, tls: Option<Arc<Tls
             _ = stopped.wait_for(|stop| *stop) => break,
         };
         let (Ok(permit), (stream, peer)) = next else { break };
-        let place = Place { stopped: stopped.clone(), peer, _counted: state.metrics.connection(), _permit: permit };
+        let place = Place { stopped: stopped.clone(), peer, killed: Notify::new(), _counted: state.metrics.connection(), _permit: permit };
         // Answers are written whole; waiting to fill a packet only adds delay.
         let _ = stream.set_nodelay(true);
         let (protocol, service) = (protocol.clone(), service.clone());

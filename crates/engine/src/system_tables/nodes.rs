@@ -158,9 +158,9 @@ pub(crate) fn connections(engine: &Engine, push: Push<'_>) {
         push(vec![
             Value::UInt(id),
             text(&session.user),
-            text("embudo"),
-            Value::UInt(std::process::id()),
-            text("127.0.0.1:0"),
+            text(&session.origin.application),
+            Value::UInt(session.origin.process),
+            text(&session.origin.address),
             Value::Timestamp(session.started),
             Value::Timestamp(session.last_access),
         ]);
@@ -170,15 +170,15 @@ pub(crate) fn connections(engine: &Engine, push: Push<'_>) {
 /// `perf_queries`.
 pub(crate) fn queries(engine: &Engine, push: Push<'_>) {
     let now = engine.clock().now() / 1_000_000;
-    for (id, statement) in engine.activity().statements() {
+    for (id, statement, origin) in engine.activity().statements() {
         push(vec![
             text(format!("{:x}:{id:x}", statement.session)),
             Value::UBigInt(id),
             Value::UInt(statement.session),
-            text("embudo"),
-            Value::Int(std::process::id() as i32),
+            text(&origin.application),
+            Value::Int(origin.process as i32),
             text(&statement.user),
-            text("127.0.0.1:0"),
+            text(&origin.address),
             Value::Timestamp(statement.started),
             Value::BigInt((now - statement.started).max(0) * 1_000),
             Value::Bool(false),
@@ -195,7 +195,7 @@ pub(crate) fn apps(engine: &Engine, push: Push<'_>) {
     let mut row = vec![Value::UBigInt(u64::from(std::process::id())), text("127.0.0.1"), Value::Int(std::process::id() as i32), text("embudo")];
     row.push(milliseconds(engine.started()));
     row.resize(14, Value::UBigInt(0));
-    row[13] = Value::UBigInt(engine.activity().statements().len() as u64);
+    row[13] = Value::UBigInt(engine.activity().counts().1 as u64);
     row.push(milliseconds(engine.clock().now()));
     push(row);
 }

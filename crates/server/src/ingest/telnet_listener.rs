@@ -56,7 +56,7 @@ pub async fn serve(listener: TcpListener, options: ListenerOptions, state: Arc<S
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an OpenTSDB connection");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }

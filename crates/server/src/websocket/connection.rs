@@ -60,6 +60,8 @@ enum End {
     Left,
     /// The client broke a rule.
     Broken(Violation),
+    /// Somebody ended it by KILL CONNECTION.
+    Killed,
     /// The server stops.
     Stopped,
 }
@@ -128,6 +130,7 @@ impl<R: AsyncRead + Unpin, C: Conversation> Connection<R, C> {
                 }
                 _ = sweeps.tick() => self.session.look_after(),
                 () = self.output.sender.closed() => return End::Left,
+                () = place.killed.notified() => return End::Killed,
                 _ = stopped.wait_for(|stop| *stop) => return End::Stopped,
             }
         }
@@ -138,6 +141,7 @@ impl<R: AsyncRead + Unpin, C: Conversation> Connection<R, C> {
         let close = match end {
             End::Left => return,
             End::Broken(violation) => Message::Close(Some((violation.code, violation.reason))),
+            End::Killed => Message::Close(Some((GOING_AWAY, "the connection was killed".to_owned()))),
             End::Stopped => {
                 let _ = timeout(patience, self.under_way.acquire_many(C::UNDER_WAY as u32)).await;
                 Message::Close(Some((GOING_AWAY, "the server stops".to_owned())))

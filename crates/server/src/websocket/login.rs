@@ -46,8 +46,9 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
     if session.engine().is_ok() {
         return Err(Error::with(code::UNCLASSIFIED, "duplicate connections"));
     }
-    let attempt = Attempt::new(Arc::clone(&session.server), session.address, Claim::Password(Credentials { user, password })).await?;
+    let attempt = Attempt::new(Arc::clone(&session.server), session.client.address, Claim::Password(Credentials { user, password })).await?;
     let login = session.turn(move || log_in(&attempt, &wanted)).await?;
+    session.client.own(&login.session, arguments.text("app")?);
     session.log_in(login);
     let mut reply = Reply::new(head);
     if session.version().has(Since::BINARY_QUERY) {

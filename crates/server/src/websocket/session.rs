@@ -1,7 +1,6 @@
 //! One client's session: who it is, what it holds, and which action each of its messages is.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -44,8 +43,8 @@ pub struct Session {
     pub server: Arc<State>,
     /// The path that the client came by.
     pub endpoint: Endpoint,
-    /// Where the client is.
-    pub address: IpAddr,
+    /// Who is at the other end.
+    pub client: Client,
     /// Held while a login is under way.
     pub logging_in: tokio::sync::Mutex<()>,
     /// What the client has not fetched yet.
@@ -54,8 +53,6 @@ pub struct Session {
     pub statements: Statements,
     /// What runs for it and may be stopped.
     pub cancellations: Cancellations,
-    /// The address that the client reached this server by, where it said so.
-    host: Option<String>,
     login: OnceLock<Login>,
     left: AtomicBool,
 }
@@ -66,8 +63,7 @@ impl Session {
         Self {
             server,
             endpoint,
-            address: client.address,
-            host: client.host,
+            client,
             logging_in: tokio::sync::Mutex::default(),
             results: Results::default(),
             statements: Statements::default(),
@@ -105,7 +101,7 @@ impl Session {
 
     /// Addresses of the servers that stand for each other: there is one, and the client knows how it got here.
     pub fn instances(&self) -> Vec<String> {
-        self.host.iter().cloned().collect()
+        self.client.host.iter().cloned().collect()
     }
 
     /// Runs the short part of a statement in its turn.

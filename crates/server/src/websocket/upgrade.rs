@@ -1,6 +1,9 @@
 //! The HTTP upgrade (RFC 6455 section 4.2).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     body::Body,
@@ -11,6 +14,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use embudo_engine::{Origin, Session as EngineSession};
 use embudo_wire::websocket::{Extension, accept_key, negotiate};
 use hyper_util::rt::TokioIo;
 
@@ -23,6 +27,18 @@ pub struct Client {
     pub address: IpAddr,
     /// The address that it reached this server by, where it said so.
     pub host: Option<String>,
+    place: Arc<Place>,
+}
+
+impl Client {
+    /// Makes the session known as this client's: lists show where it is, and killing it ends the connection.
+    pub fn own(&self, session: &EngineSession, application: &str) {
+        let address = SocketAddr::new(self.address, self.place.peer.port()).to_string();
+        let application = if application.is_empty() { "websocket" } else { application };
+        session.set_origin(Origin { application: application.to_owned(), address, process: 0 });
+        let place = Arc::clone(&self.place);
+        session.on_kill(move || place.killed.notify_one());
+    }
 }
 
 /// Answers a request for a WebSocket, and serves it from then on with what `session` makes for the client.
@@ -43,8 +59,9 @@ pub fn answer<C: Conversation>(mut request: Request, session: impl FnOnce(Client
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     tokio::spawn(async move {
+        let client = Client { address, host, place: Arc::clone(&place) };
         match upgrade.await {
-            Ok(stream) => connection::serve(TokioIo::new(stream), session(Client { address, host }), deflates, place).await,
+            Ok(stream) => connection::serve(TokioIo::new(stream), session(client), deflates, place).await,
             Err(error) => tracing::debug!(%error, "an upgrade broke off"),
         }
     });

@@ -3,6 +3,7 @@
 // A test ends at the first thing that is not as expected.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_collect)]
 
+mod activity;
 mod driver;
 mod frames;
 mod http;

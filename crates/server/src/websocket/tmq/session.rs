@@ -1,7 +1,6 @@
 //! One client's consumer, and which action each of its messages is.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -39,10 +38,8 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 pub struct Subscriber {
     /// Engine, settings, turns, counters.
     pub server: Arc<State>,
-    /// Where the client is.
-    pub address: IpAddr,
-    /// The address that the client reached this server by, where it said so.
-    pub host: Option<String>,
+    /// Who is at the other end.
+    pub client: Client,
     /// Held while a subscription is under way.
     pub subscribing: tokio::sync::Mutex<()>,
     /// Who polls.
@@ -72,8 +69,7 @@ impl Subscriber {
     pub fn new(server: Arc<State>, client: Client) -> Self {
         Self {
             server,
-            address: client.address,
-            host: client.host,
+            client,
             subscribing: tokio::sync::Mutex::default(),
             polls: Polls::default(),
             gone: Notify::new(),

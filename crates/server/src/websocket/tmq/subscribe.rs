@@ -60,7 +60,7 @@ pub async fn subscribe(subscriber: &Subscriber, head: &Head, arguments: &Argumen
         reply = reply.with("version", version.to_string());
     }
     if version.has(Since::INSTANCES) && arguments.flag("list_instances")? {
-        reply = reply.with("list_instances", subscriber.host.iter().cloned().collect::<Vec<_>>());
+        reply = reply.with("list_instances", subscriber.client.host.iter().cloned().collect::<Vec<_>>());
     }
     Ok(reply.finish(version))
 }
@@ -73,12 +73,13 @@ async fn begin(subscriber: &Subscriber, arguments: &Arguments, topics: Vec<Strin
     })?;
     let zone = Some(arguments.text("tz")?).filter(|zone| !zone.is_empty()).map(Zone::named).transpose()?;
     let claim = Claim::Password(Credentials { user: arguments.text("user")?.to_owned(), password: arguments.text("password")?.to_owned() });
-    let attempt = Attempt::new(Arc::clone(&subscriber.server), subscriber.address, claim).await?;
+    let attempt = Attempt::new(Arc::clone(&subscriber.server), subscriber.client.address, claim).await?;
     let (with_table_names, in_lists) = (options.with_table_name, options.batch_meta && !is_recorded);
     let session = subscriber.turn(move || attempt.session()).await.map_err(|error| match error.code() {
         code::AUTHENTICATION_FAILURE if is_recorded => Error::with(code::UNCLASSIFIED, "new consumer return nil"),
         _ => error,
     })?;
+    subscriber.client.own(&session, arguments.text("app")?);
     if let Some(zone) = zone {
         session.set_zone(zone);
     }
