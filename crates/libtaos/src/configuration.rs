@@ -168,7 +168,11 @@ fn redirection(file: &Entries, asked: &str) -> Result<Option<Dsn>> {
     };
     // One database that the whole process shares.
     let dsn = Dsn::parse(if text == ":memory:" { ":memory:EMBUDO_DSN" } else { &text })?;
-    let asked = Dsn::parse(asked).map_or_else(|_| asked.rsplit('@').next().unwrap_or_default().to_owned(), |asked| asked.to_string());
+    // What is asked may be a DSN with a password.
+    let asked = match Dsn::parse(asked) {
+        Ok(dsn) if asked.contains("://") => dsn.to_string(),
+        _ => asked.rsplit('@').next().unwrap_or_default().to_owned(),
+    };
     TOLD.call_once(|| eprintln!("WARNING: {name} redirects connections: {asked} goes to {dsn}"));
     Ok(Some(dsn))
 }

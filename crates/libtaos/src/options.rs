@@ -90,11 +90,8 @@ pub unsafe extern "C" fn taos_set_config(config: *const c_char) -> Configuration
     let outcome = boundary::caught(|| {
         // SAFETY: a text as the interface says.
         let config = unsafe { needed_text(config, "configuration") }?;
-        Ok(match entries(config) {
-            Ok(entries) if configuration::set_entries(entries) => (0, String::new()),
-            Ok(_) => (-5, "configuration can only set once".into()),
-            Err(refused) => refused,
-        })
+        let set = |entries| if configuration::set_entries(entries) { (0, String::new()) } else { (-5, "configuration can only set once".into()) };
+        Ok(entries(config).map_or_else(|refused| refused, set))
     });
     let (code, text) = outcome.unwrap_or_else(|error| (-2, error.message().to_owned()));
     told(code, &text)

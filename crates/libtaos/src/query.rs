@@ -6,7 +6,7 @@ use std::{
 };
 
 use embudo_client::Request;
-use embudo_types::{Result, code};
+use embudo_types::code;
 
 use crate::{
     abi::AsyncCallback,

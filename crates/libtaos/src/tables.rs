@@ -100,7 +100,7 @@ pub unsafe extern "C" fn taos_get_db_route_info(taos: *mut c_void, db: *const c_
         if ranges.is_empty() {
             return Err(Error::new(code::DATABASE_NOT_EXIST));
         }
-        let sql = "SELECT table_prefix, table_suffix FROM information_schema.ins_databases WHERE name = ?";
+        let sql = "SELECT `table_prefix`, `table_suffix` FROM information_schema.ins_databases WHERE name = ?";
         let batches = connection.driver().execute(sql, &[Value::Varchar(database.into())])?.collect()?;
         let number = |column| batches.first().and_then(|batch| cell_number(batch, column, 0)).unwrap_or(0) as i16;
         let vgroups = ranges.len() as i32;

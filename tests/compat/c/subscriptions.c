@@ -1,0 +1,6 @@
+/* Topics and consumers. */
+#include "check.h"
+
+void test_subscriptions(TAOS *taos) {
+  (void)taos;
+}
