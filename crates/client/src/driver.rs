@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use arrow_array::{Array, RecordBatch};
 use embudo_types::{Error, Result, ResultSet, Value, code, subscription::SubscribeOptions};
 
-pub use embudo_wire::schemaless::{LineProtocol, TimeUnit};
+pub use embudo_wire::{
+    schemaless::{LineProtocol, TimeUnit},
+    tmq::RawMessage,
+};
 
 use crate::{
     Dsn, Subscription, Transport,
@@ -135,6 +138,12 @@ pub trait Driver: Send + Sync {
     fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {
         let _ = options;
         Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} subscribes to no topics", self.transport().name())))
+    }
+
+    /// Does again what a message of a subscription tells, in the current database: its events before its rows.
+    fn write_raw(&self, raw: RawMessage<'_>) -> Result<()> {
+        let _ = raw;
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} writes no messages", self.transport().name())))
     }
 
     /// How this session reaches its database.

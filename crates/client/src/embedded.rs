@@ -129,6 +129,13 @@ impl Driver for EmbeddedDriver {
         Ok(Box::new(EmbeddedSubscription::begin(&*self.session()?, options)?))
     }
 
+    fn write_raw(&self, raw: crate::RawMessage<'_>) -> Result<()> {
+        let session = self.session()?;
+        let (events, body) = embudo_wire::tmq::decode_message(raw)?;
+        events.iter().try_for_each(|event| session.apply_event(event))?;
+        body.blocks.iter().try_for_each(|block| session.apply_rows(block).map(drop))
+    }
+
     fn transport(&self) -> Transport {
         Transport::Embedded
     }

@@ -78,7 +78,8 @@ async fn insert(driver: &WebSocketDriver, mut lease: Lease, values: &[Value], de
     if fields.len() != values.len() {
         return Ok(None);
     }
-    let column = |place: usize| column_of_rows(&[values], place, &fields[place].name, fields[place].data_type, fields[place].precision, &driver.zone);
+    let zone = driver.zone();
+    let column = |place: usize| column_of_rows(&[values], place, &fields[place].name, fields[place].data_type, fields[place].precision, &zone);
     let Ok(arrays) = (0..fields.len()).map(column).collect::<Result<Vec<_>>>() else { return Ok(None) };
     prepared.bind_later(&statement::tables(fields, &arrays)?, deadline).await?;
     let rows = prepared.execute_later(deadline).await?;

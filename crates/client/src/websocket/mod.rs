@@ -22,7 +22,11 @@ use std::{
 
 use arrow_array::RecordBatch;
 use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
-use embudo_wire::schemaless::LineProtocol;
+use embudo_wire::{
+    binary_message::{Head, action},
+    schemaless::LineProtocol,
+    tmq::RawMessage,
+};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -34,6 +38,7 @@ use crate::{
 use binding::Binding;
 use bound_statement::WebSocketStatement;
 use link::Link;
+use reply::Reply;
 use statement::Cache;
 use subscription::WebSocketSubscription;
 
@@ -44,7 +49,7 @@ pub struct WebSocketDriver {
     dsn: Dsn,
     application: Option<String>,
     timeout: Option<Duration>,
-    zone: Zone,
+    zone: Mutex<Zone>,
     statements: Arc<Cache>,
     /// How many statements futures may have open at a time.
     open_statements: Arc<Gate>,
@@ -56,6 +61,8 @@ struct Session {
     /// That of the server, where it told.
     version: String,
     database: Option<String>,
+    /// The zone that was set after the DSN's.
+    zone: Option<String>,
     closed: bool,
 }
 
@@ -66,10 +73,10 @@ impl WebSocketDriver {
             dsn: dsn.clone(),
             application: options.application.clone(),
             timeout: dsn.duration("timeout")?,
-            zone: dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system),
+            zone: Mutex::new(dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system)),
             statements: Arc::default(),
             open_statements: Gate::new(STATEMENTS_OPEN),
-            session: Mutex::new(Session { link: None, version: String::new(), database: dsn.database.clone(), closed: false }),
+            session: Mutex::new(Session { link: None, version: String::new(), database: dsn.database.clone(), zone: None, closed: false }),
         };
         driver.link()?;
         Ok(driver)
@@ -84,7 +91,7 @@ impl WebSocketDriver {
         if let Some(link) = session.link.as_ref().filter(|link| link.is_usable()) {
             return Ok(Arc::clone(link));
         }
-        let (link, version) = self.connect(session.database.as_deref())?;
+        let (link, version) = self.connect(session.database.as_deref(), session.zone.as_deref())?;
         session.version = version;
         Ok(Arc::clone(session.link.insert(link)))
     }
@@ -95,13 +102,16 @@ impl WebSocketDriver {
         session.link.as_ref().filter(|link| !session.closed && link.is_usable()).map(Arc::clone)
     }
 
-    fn connect(&self, database: Option<&str>) -> Result<(Arc<Link>, String)> {
-        connecting::connect(&self.dsn, "/ws", 0, |link| self.log_in(link, database))
+    fn connect(&self, database: Option<&str>, zone: Option<&str>) -> Result<(Arc<Link>, String)> {
+        connecting::connect(&self.dsn, "/ws", 0, |link| self.log_in(link, database, zone))
     }
 
-    fn log_in(&self, link: &Link, database: Option<&str>) -> Result<String> {
+    fn log_in(&self, link: &Link, database: Option<&str>, zone: Option<&str>) -> Result<String> {
         let deadline = Some(Instant::now() + self.timeout.unwrap_or(Duration::from_secs(30)));
-        let arguments = connecting::credentials(&self.dsn, database, self.application.as_deref());
+        let mut arguments = connecting::credentials(&self.dsn, database, self.application.as_deref());
+        if let Some(zone) = zone {
+            arguments["tz"] = zone.into();
+        }
         let answer = reply::checked(link.call("conn", arguments, deadline)?)?;
         match answer.get("version").and_then(Json::as_str) {
             Some(version) => Ok(version.to_owned()),
@@ -171,12 +181,55 @@ impl Driver for WebSocketDriver {
 
     fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
         let link = self.link()?;
-        Ok(Box::new(WebSocketStatement::prepare(&link, sql, self.zone.clone(), self.timeout, self.speaks(STATEMENTS).then_some(&self.statements))?))
+        Ok(Box::new(WebSocketStatement::prepare(&link, sql, self.zone(), self.timeout, self.speaks(STATEMENTS).then_some(&self.statements))?))
     }
 
     fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {
         // It is a connection of its own; that this one is closed closes no subscription.
         Ok(Box::new(WebSocketSubscription::begin(&self.dsn, self.application.clone(), self.timeout, options)?))
+    }
+
+    fn validate(&self, sql: &str) -> Result<()> {
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        result::validate(&*self.link()?, sql, deadline)
+    }
+
+    fn reset_database(&self) -> Result<()> {
+        // Servers have no word for it: the next statement opens a connection that has none.
+        let link = {
+            let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+            session.database = None;
+            session.link.take()
+        };
+        self.statements.clear();
+        drop(link);
+        Ok(())
+    }
+
+    fn set_timezone(&self, name: &str) -> Result<()> {
+        let zone = Zone::named(name)?;
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        let options = json!({ "options": [{ "option": TIME_ZONE, "value": name }] });
+        reply::checked(self.link()?.call("options_connection", options, deadline)?)?;
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).zone = Some(name.to_owned());
+        *self.zone.lock().unwrap_or_else(PoisonError::into_inner) = zone;
+        Ok(())
+    }
+
+    fn write_raw(&self, raw: RawMessage<'_>) -> Result<()> {
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        let link = self.link()?;
+        let request = link.next_request();
+        let mut bytes = Head { request, resource: 0, action: action::WRITE_RAW }.to_bytes();
+        bytes.extend_from_slice(&(raw.body.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&raw.raw_type.to_le_bytes());
+        bytes.extend_from_slice(raw.body);
+        link.send_binary(request, &bytes)?;
+        self.statements.clear();
+        match link.wait(request, deadline)? {
+            Reply::Json(json) => reply::checked(json).map(drop),
+            Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a message to be written was answered with bytes")),
+        }
     }
 
     fn transport(&self) -> Transport {
@@ -202,6 +255,11 @@ impl Driver for WebSocketDriver {
 }
 
 impl WebSocketDriver {
+    /// The zone that times are read in.
+    fn zone(&self) -> Zone {
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// After a statement without rows: tables may be others now, and names may mean others.
     fn note_change(&self, sql: &str) {
         if !is_insert(sql) {
@@ -223,12 +281,14 @@ impl WebSocketDriver {
         if !self.speaks(STATEMENTS) {
             return Ok(None);
         }
-        work(&Binding { cache: &self.statements, link: &link, zone: &self.zone, deadline })
+        work(&Binding { cache: &self.statements, link: &link, zone: &self.zone(), deadline })
     }
 }
 
 /// Statements that futures have open at a time, as many as are kept.
 const STATEMENTS_OPEN: usize = 16;
+/// The number of a connection's option.
+const TIME_ZONE: i32 = 1;
 /// `binary_query` and `fetch_raw_block`.
 const BINARY: [u32; 3] = [3, 3, 2];
 /// Prepared statements that tell what their fields are for.

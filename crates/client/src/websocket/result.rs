@@ -41,6 +41,18 @@ fn binary_query(link: &Link, sql: &str, deadline: Option<Instant>) -> Result<Jso
     answer_of(link.wait(request, deadline)?)
 }
 
+/// Has the server check a statement; it tells the code of what is wrong with it, no more.
+pub fn validate(link: &Link, sql: &str, deadline: Option<Instant>) -> Result<()> {
+    let request = link.next_request();
+    link.send_binary(request, &text_message(request, action::VALIDATE_SQL, sql))?;
+    let answer = reply::checked(answer_of(link.wait(request, deadline)?)?)?;
+    match answer["result_code"].as_i64() {
+        Some(0) => Ok(()),
+        Some(number) => Err(Error::new(embudo_types::Code(number as u16))),
+        None => Err(Error::with(code::INVALID_MESSAGE, "the answer to validate_sql has no code")),
+    }
+}
+
 /// As [`query`], as a future: dropped, it stops the query where the server can.
 pub async fn query_later(link: &Arc<Link>, sql: &str, speaks_binary: bool, deadline: Option<Instant>) -> Result<Answered> {
     let request = link.next_request();
@@ -91,11 +103,16 @@ fn answer_of(reply: Reply) -> Result<Json> {
 }
 
 fn send_query(link: &Link, request: u64, sql: &str) -> Result<()> {
-    let mut bytes = Head { request, resource: 0, action: action::BINARY_QUERY }.to_bytes();
+    link.send_binary(request, &text_message(request, action::BINARY_QUERY, sql))
+}
+
+/// A message with a statement's text.
+fn text_message(request: u64, action: u64, sql: &str) -> Vec<u8> {
+    let mut bytes = Head { request, resource: 0, action }.to_bytes();
     bytes.extend_from_slice(&1_u16.to_le_bytes());
     bytes.extend_from_slice(&(sql.len() as u32).to_le_bytes());
     bytes.extend_from_slice(sql.as_bytes());
-    link.send_binary(request, &bytes)
+    bytes
 }
 
 /// The fields that an answer describes.
