@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from typing import Any
 
 from sqlalchemy import exc, types
@@ -44,11 +46,75 @@ class TaosCompiler(compiler.SQLCompiler):
         """``||`` is OR to nobody here: texts are joined by CONCAT."""
         return f"CONCAT({self.process(binary.left, **kw)}, {self.process(binary.right, **kw)})"
 
+    def visit_concat_op_expression_clauselist(self, clauselist: Any, operator: Any, **kw: Any) -> str:
+        """Several joined texts."""
+        return f"CONCAT({', '.join(self.process(clause, **kw) for clause in clauselist.clauses)})"
+
+    def visit_like_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """LIKE, which escapes by backslash only."""
+        return self._like("LIKE", binary, **kw)
+
+    def visit_not_like_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """NOT LIKE."""
+        return self._like("NOT LIKE", binary, **kw)
+
+    def _like(self, word: str, binary: Any, **kw: Any) -> str:
+        left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
+        escape = binary.modifiers.get("escape")
+        if escape is not None and escape != "\\":
+            right = f"REPLACE({right}, {_literal(escape)}, {_literal(chr(92))})"
+        return f"{left} {word} {right}"
+
+    def visit_column(self, column: Any, *arguments: Any, **kw: Any) -> str:
+        """A column by its table's name, which TDengine takes no database before."""
+        name = super().visit_column(column, *arguments, **kw)
+        schema = None if column.table is None else self.preparer.schema_for_object(column.table) if hasattr(column.table, "schema") else None
+        prefix = f"{self.preparer.quote_schema(schema)}." if schema else ""
+        return name.removeprefix(prefix) if name.count(".") > 1 else name
+
     def visit_true(self, expr: Any, **kw: Any) -> str:
         return "TRUE"
 
     def visit_false(self, expr: Any, **kw: Any) -> str:
         return "FALSE"
+
+    def get_select_precolumns(self, select: Any, **kw: Any) -> str:
+        """DISTINCT, which SELECT DISTINCT ON has not."""
+        return "DISTINCT " if select._distinct else ""
+
+    def visit_is_distinct_from_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Unequal, with NULL as a value like others."""
+        left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
+        return f"(({left} <> {right}) OR ({left} IS NULL AND {right} IS NOT NULL) OR ({left} IS NOT NULL AND {right} IS NULL))"
+
+    def visit_is_not_distinct_from_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Equal, with NULL as a value like others."""
+        left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
+        return f"(({left} = {right}) OR ({left} IS NULL AND {right} IS NULL))"
+
+    def visit_regexp_match_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        return f"{self.process(binary.left, **kw)} MATCH {self.process(binary.right, **kw)}"
+
+    def visit_not_regexp_match_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        return f"{self.process(binary.left, **kw)} NMATCH {self.process(binary.right, **kw)}"
+
+    def visit_empty_set_expr(self, element_types: Any, **kw: Any) -> str:
+        """What IN of nothing compares with: no value."""
+        return "NULL"
+
+    def visit_cast(self, cast: Any, **kw: Any) -> str:
+        return f"CAST({cast.clause._compiler_dispatch(self, **kw)} AS {cast.typeclause._compiler_dispatch(self, **kw)})"
+
+    def visit_now_func(self, fn: Any, **kw: Any) -> str:
+        return "NOW()"
+
+    visit_current_timestamp_func = visit_now_func
+
+    def render_literal_value(self, value: Any, type_: Any) -> str:
+        """Texts with what TDengine escapes."""
+        if isinstance(value, str):
+            return _literal(value)
+        return super().render_literal_value(value, type_)
 
     def visit_mod_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         return f"{self.process(binary.left, **kw)} % {self.process(binary.right, **kw)}"
@@ -67,10 +133,13 @@ class TaosDDLCompiler(compiler.DDLCompiler):
             return f"CREATE TABLE {maybe}{name} USING {self._name(options['using'], table)} {self._tag_values(options['tags'] or {})}"
         columns = [column for column in table.columns if not column.dialect_options["taos"]["tag"]]
         tags = [column for column in table.columns if column.dialect_options["taos"]["tag"]]
-        if not columns or not isinstance(columns[0].type, types.DateTime | types.Date):
-            raise exc.CompileError(f"the first column of {table.name} must be a DateTime: TDengine keeps rows by it")
+        # Rows are kept by the first column, whatever the order they were written down in.
+        time = next((column for column in columns if isinstance(column.type, types.DateTime | types.Date)), None)
+        if time is None:
+            raise exc.CompileError(f"{table.name} needs a DateTime column: TDengine keeps rows by time, in the first column")
         if options["supertable"] and not tags:
             raise exc.CompileError(f"the supertable {table.name} needs a column with taos_tag=True")
+        columns = [time, *(column for column in columns if column is not time)]
         definition = ", ".join(self.get_column_specification(column) for column in columns)
         if not tags:
             return f"CREATE TABLE {maybe}{name} ({definition})"
@@ -81,6 +150,18 @@ class TaosDDLCompiler(compiler.DDLCompiler):
         """Name and type: TDengine has no constraints, and its first column is the key."""
         kind = self.dialect.type_compiler_instance.process(column.type, type_expression=column)
         return f"{self.preparer.format_column(column)} {kind}"
+
+    def visit_create_index(self, create: Any, **kw: Any) -> str:
+        """An index on one tag; TDengine has no others."""
+        index = create.element
+        columns = list(index.columns)
+        if index.unique or len(columns) != 1 or not columns[0].dialect_options["taos"]["tag"]:
+            raise exc.CompileError(f"the index {index.name}: TDengine indexes one tag, and nothing else")
+        maybe = "IF NOT EXISTS " if create.if_not_exists else ""
+        return (
+            f"CREATE INDEX {maybe}{self._prepared_index_name(index)} ON {self.preparer.format_table(index.table)} "
+            f"({self.preparer.format_column(columns[0])})"
+        )
 
     def visit_drop_table(self, drop: Any, **kw: Any) -> str:
         table = drop.element
@@ -110,8 +191,10 @@ def _literal(value: Any) -> str:
         return "NULL"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, int | float):
-        return repr(value)
+    if isinstance(value, int | float | decimal.Decimal):
+        return repr(value) if not isinstance(value, decimal.Decimal) else str(value)
+    if isinstance(value, datetime.datetime | datetime.date):
+        return f"'{value.isoformat()}'"
     if isinstance(value, dict):
         import json
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import pool
 from sqlalchemy.engine import default, url
 from sqlalchemy.schema import Column, Table
 from sqlalchemy.sql import compiler
 
 from embudo.sqlalchemy.compilers import TaosCompiler, TaosDDLCompiler, TaosIdentifierPreparer
 from embudo.sqlalchemy.reflection import Reflection
-from embudo.sqlalchemy.types import TaosTypeCompiler, resolve_type
+from embudo.sqlalchemy.types import COLUMN_TYPES, TaosTypeCompiler, resolve_type
 
-__all__ = ["BaseDialect", "EmbudoDialect", "TaosDialect", "TaosRestDialect"]
+__all__ = ["BaseDialect", "TaosDialect", "TaosRestDialect", "TaosRestHttpsDialect", "TaosWsDialect", "TaosWssDialect"]
 
 
 def _json(value: Any) -> Any:
@@ -52,6 +51,7 @@ class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # p
     type_compiler_cls = TaosTypeCompiler
     preparer: type[compiler.IdentifierPreparer] = TaosIdentifierPreparer
 
+    colspecs = COLUMN_TYPES
     _json_deserializer = staticmethod(_json)
 
     def do_rollback(self, dbapi_connection: Any) -> None:
@@ -65,47 +65,14 @@ class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # p
         return True
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
-        """Whether the server is gone."""
+        """Whether the session is gone, by the server's doing or because it was closed."""
+        if "is closed" in str(e) or "not connected" in str(e):
+            return True
         return (getattr(e, "errno", 0) & 0xFFFF) in (0x000B, 0x0015, 0x0018, 0x020B, 0x0213, 0x0215)
 
     def _resolve_type(self, type_: str) -> Any:
         """The class of a type's name."""
         return type(resolve_type(type_))
-
-
-class EmbudoDialect(BaseDialect):
-    """``embudo:///directory``, ``embudo:////absolute/directory``, ``embudo://`` (in memory, shared by the engine's connections).
-
-    Keys of the query are options of :func:`embudo.connect`, such as ``?database=power&timezone=UTC``.
-    """
-
-    name = "embudo"
-    driver = "embudo"
-    supports_statement_cache = True
-
-    _memories = itertools.count()
-
-    @classmethod
-    def import_dbapi(cls) -> Any:
-        """The typed API."""
-        import embudo
-
-        return embudo
-
-    def create_connect_args(self, url: url.URL) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments of :func:`embudo.connect`."""
-        options: dict[str, Any] = dict(url.query)
-        place = url.database or ""
-        if place in ("", ":memory:"):
-            # A pool opens several connections; they are to see the same tables.
-            return [f":memory:sqlalchemy-{next(self._memories)}"], options
-        encoded = place.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
-        return [f"embudo:///{encoded}"], options
-
-    @classmethod
-    def get_pool_class(cls, url: url.URL) -> type[pool.Pool]:
-        """Connections are cheap; one stays open so that a database in memory lives as long as its engine."""
-        return pool.QueuePool
 
 
 class TaosRestDialect(BaseDialect):
@@ -114,6 +81,9 @@ class TaosRestDialect(BaseDialect):
     name = "taosrest"
     driver = "taosrest"
     supports_statement_cache = True
+
+    #: Whether connections are encrypted.
+    encrypts = False
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -126,7 +96,7 @@ class TaosRestDialect(BaseDialect):
     def create_connect_args(self, url: url.URL) -> tuple[list[Any], dict[str, Any]]:
         """Arguments of ``taosrest.connect``."""
         arguments: dict[str, Any] = dict(url.query)
-        scheme = "https" if arguments.pop("ssl", "") in ("1", "true") else "http"
+        scheme = "https" if self.encrypts or arguments.pop("ssl", "") in ("1", "true") else "http"
         host = url.host or "localhost"
         arguments["url"] = f"{scheme}://{f'[{host}]' if ':' in host else host}:{url.port or 6041}"
         for name, value in (("user", url.username), ("password", url.password), ("database", url.database)):
@@ -135,6 +105,51 @@ class TaosRestDialect(BaseDialect):
         if "timeout" in arguments:
             arguments["timeout"] = float(arguments["timeout"])
         return [], arguments
+
+
+class TaosRestHttpsDialect(TaosRestDialect):
+    """``taosrest+https://``: with TLS."""
+
+    driver = "https"
+    supports_statement_cache = True
+    encrypts = True
+
+
+class TaosWsDialect(BaseDialect):
+    """``taosws://user:password@host:6041/database``: ``taosws.connect``; ``?hosts=a:6041,b:6041`` names several servers."""
+
+    name = "taosws"
+    driver = "taosws"
+    supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """The typed API, which binds parameters as values."""
+        from embudo.sqlalchemy.wsapi import WsApi
+
+        return WsApi()
+
+    def create_connect_args(self, url: url.URL) -> tuple[list[Any], dict[str, Any]]:
+        """One DSN."""
+        query = dict(url.query)
+        hosts = query.pop("hosts", None)
+        address = hosts if isinstance(hosts, str) else ""
+        if not address:
+            host = f"[{url.host}]" if url.host and ":" in url.host else url.host or ""
+            address = f"{host}:{url.port}" if url.port else host
+        login = "" if url.username is None else quote(url.username, safe="") + (
+            "" if url.password is None else f":{quote(str(url.password), safe='')}"
+        )
+        options = "&".join(f"{quote(name, safe='')}={quote(str(value), safe=':,')}" for name, value in query.items())
+        database = f"/{quote(url.database, safe='')}" if url.database else ""
+        return [f"{url.drivername}://{login}{'@' if login else ''}{address}{database}{'?' if options else ''}{options}"], {}
+
+
+class TaosWssDialect(TaosWsDialect):
+    """``taosws+wss://``: with TLS."""
+
+    driver = "wss"
+    supports_statement_cache = True
 
 
 class TaosDialect(BaseDialect):

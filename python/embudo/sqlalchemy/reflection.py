@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exc, text
+from sqlalchemy import exc
 from sqlalchemy.engine import reflection
 
 from embudo.sqlalchemy.types import resolve_type
@@ -14,6 +14,12 @@ __all__ = ["Reflection"]
 _SYSTEM = ("information_schema", "performance_schema")
 # Codes of a table, supertable or database that is not there.
 _MISSING = (0x0218, 0x0362, 0x0380, 0x0388, 0x0618, 0x061A, 0x2603, 0x2616, 0x2662)
+
+
+def _text(value: str) -> str:
+    """A name as a text of SQL."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
 
 
 class Reflection:
@@ -108,6 +114,27 @@ class Reflection:
         """TDengine has none."""
         return []
 
+    @reflection.cache
+    def get_table_options(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> dict[str, Any]:
+        """``taos_supertable`` of a supertable; ``taos_using`` and ``taos_tags`` of a child."""
+        place = "DATABASE()" if schema is None else _text(schema)
+        name = _text(table_name)
+        if self._rows(connection, f"SELECT stable_name FROM information_schema.ins_stables WHERE db_name = {place} AND stable_name = {name}"):
+            return {"taos_supertable": True}
+        sql = f"SELECT stable_name FROM information_schema.ins_tables WHERE db_name = {place} AND table_name = {name}"
+        rows = self._rows(connection, sql)
+        if not rows:
+            if not self.has_table(connection, table_name, schema):
+                raise exc.NoSuchTableError(f"{schema}.{table_name}" if schema else table_name)
+            return {}
+        if rows[0][0] is None:
+            return {}
+        described = self._rows(connection, f"DESCRIBE {self._table(table_name, schema)}")
+        tags = [row[0] for row in described if len(row) > 3 and row[3] == "TAG"]
+        names = ", ".join(f"`{tag}`" for tag in tags)
+        values = self._rows(connection, f"SELECT TAGS {names} FROM {self._table(table_name, schema)}")
+        return {"taos_using": rows[0][0], "taos_tags": dict(zip(tags, values[0], strict=True)) if values else None}
+
     def get_table_comment(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> dict[str, Any]:
         """Comments are not read."""
         return {"text": None}
@@ -116,6 +143,6 @@ class Reflection:
         """Tag indexes of a database that is named."""
         if not schema:
             return []
-        sql = text("SELECT * FROM information_schema.ins_indexes WHERE db_name = :schema AND table_name = :table")
-        rows = connection.execute(sql, {"schema": schema, "table": table_name}).fetchall()
+        sql = f"SELECT * FROM information_schema.ins_indexes WHERE db_name = {_text(schema)} AND table_name = {_text(table_name)}"
+        rows = self._rows(connection, sql)
         return [{"name": row[0], "column_names": [row[5]], "type": "index", "unique": False} for row in rows]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import re
 from typing import Any
 
 from sqlalchemy import types
 from sqlalchemy.sql import compiler
 
-__all__ = ["TYPES_MAP", "TaosTypeCompiler", "resolve_type"]
+__all__ = ["COLUMN_TYPES", "TYPES_MAP", "TaosTypeCompiler", "resolve_type"]
 
 #: The SQLAlchemy type of TDengine's.
 TYPES_MAP: dict[str, type[types.TypeEngine[Any]]] = {
@@ -40,7 +42,8 @@ _WITH_LENGTH = (types.String, types.BINARY)
 # Lengths of columns whose type says none.
 _TEXT = 255
 _LONG_TEXT = 16_000
-_LONG_NCHAR = 4_000
+# Bytes that a row's texts without a length share.
+_ROW = 60_000
 
 
 def resolve_type(name: str, length: int | None = None) -> types.TypeEngine[Any]:
@@ -54,6 +57,103 @@ def resolve_type(name: str, length: int | None = None) -> types.TypeEngine[Any]:
     if length is not None and issubclass(found, _WITH_LENGTH):
         return found(length)
     return found()
+
+
+class TaosDateTime(types.DateTime):
+    """TIMESTAMP: naive in the session's time zone, as the type says, and aware with ``timezone=True``."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Takes the zone off, or gives one."""
+        if self.timezone:
+            return lambda value: value.astimezone() if isinstance(value, datetime.datetime) and value.tzinfo is None else value
+        return lambda value: value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value
+
+    def literal_processor(self, dialect: Any) -> Any:
+        """Text that TDengine reads as a time."""
+        return lambda value: f"'{value.isoformat()}'"
+
+
+class TaosDate(types.Date):
+    """A TIMESTAMP at midnight."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """Midnight of the day."""
+        return _midnight
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """The day."""
+        return lambda value: value.date() if isinstance(value, datetime.datetime) else value
+
+    def literal_processor(self, dialect: Any) -> Any:
+        """Text that TDengine reads as a time."""
+        return lambda value: f"'{value.isoformat()}'"
+
+
+class TaosTime(types.Time):
+    """Text: TDengine has no time of day."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """ISO 8601."""
+        return lambda value: value.isoformat() if isinstance(value, datetime.time) else value
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Back from ISO 8601."""
+        return lambda value: datetime.time.fromisoformat(value) if isinstance(value, str) else value
+
+    def literal_processor(self, dialect: Any) -> Any:
+        """As bound."""
+        return lambda value: f"'{value.isoformat()}'"
+
+
+class TaosBinary(types.LargeBinary):
+    """Bytes; REST gives them as hexadecimal digits."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """Bytes as they are: the modules of the official packages have no ``Binary``."""
+        return lambda value: bytes(value) if value is not None else None
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Bytes, from whatever came."""
+
+        def processed(value: Any) -> Any:
+            if isinstance(value, str):
+                digits = value.removeprefix("\\x").removeprefix("\\X")
+                return bytes.fromhex(digits)
+            return value
+
+        return processed
+
+
+def _decimal(value: Any) -> Any:
+    return decimal.Decimal(value) if isinstance(value, str) else value
+
+
+class TaosNumeric(types.Numeric[Any]):
+    """DECIMAL; REST gives it as text."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """As the type says, from whatever came."""
+        further = super().result_processor(dialect, coltype)
+        if further is None:
+            return _decimal
+        return lambda value: further(_decimal(value))
+
+
+def _midnight(value: Any) -> Any:
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return datetime.datetime(value.year, value.month, value.day)
+    return value
+
+
+#: What stands for SQLAlchemy's types.
+COLUMN_TYPES: dict[type[types.TypeEngine[Any]], type[types.TypeEngine[Any]]] = {
+    types.DateTime: TaosDateTime,
+    types.Date: TaosDate,
+    types.Time: TaosTime,
+    types.LargeBinary: TaosBinary,
+    types.Numeric: TaosNumeric,
+    types.Float: types.Float,
+}
 
 
 class TaosTypeCompiler(compiler.GenericTypeCompiler):
@@ -98,15 +198,15 @@ class TaosTypeCompiler(compiler.GenericTypeCompiler):
         return f"NCHAR({type_.length or _TEXT})"
 
     def visit_unicode_text(self, type_: Any, **kw: Any) -> str:
-        return f"NCHAR({type_.length or _LONG_NCHAR})"
+        return f"NCHAR({type_.length or _share(kw) // 4})"
 
     def visit_text(self, type_: Any, **kw: Any) -> str:
-        return f"VARCHAR({type_.length or _LONG_TEXT})"
+        return f"VARCHAR({type_.length or _share(kw)})"
 
     visit_TEXT = visit_CLOB = visit_text  # noqa: N815
 
     def visit_large_binary(self, type_: Any, **kw: Any) -> str:
-        return f"VARBINARY({type_.length or _LONG_TEXT})"
+        return f"VARBINARY({type_.length or _share(kw)})"
 
     visit_BLOB = visit_BINARY = visit_VARBINARY = visit_large_binary  # noqa: N815
 
@@ -124,4 +224,25 @@ class TaosTypeCompiler(compiler.GenericTypeCompiler):
     visit_UUID = visit_uuid  # noqa: N815
 
     def visit_JSON(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        # TDengine has JSON for tags only; a column keeps its text.
+        column = kw.get("type_expression")
+        if column is not None and not column.dialect_options["taos"]["tag"]:
+            return f"NCHAR({_share(kw) // 4})"
         return "JSON"
+
+    def visit_TINYINT(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        return "TINYINT"
+
+
+def _share(kw: Any) -> int:
+    """Bytes for a text without a length: what a row has room for, shared by all such columns of the table."""
+    column = kw.get("type_expression")
+    table = getattr(column, "table", None)
+    if table is None:
+        return _LONG_TEXT
+    long = [
+        other
+        for other in table.columns
+        if isinstance(other.type, types.Text | types.UnicodeText | types.LargeBinary | types.JSON) and not getattr(other.type, "length", None)
+    ]
+    return min(_LONG_TEXT, _ROW // max(1, len(long)) // 4 * 4)
