@@ -439,6 +439,7 @@ codes! {
     NAME_TOO_LONG_3110 = 0x3110, "name too long";
     NAME_TOO_LONG_3111 = 0x3111, "name too long";
     CANNOT_CONVERT_TO_SPECIFIC_TYPE = 0x3250, "Cannot convert to specific type";
+    INVALID_MESSAGE_4000 = 0x4000, "Invalid message";
     CONSUMER_MISMATCH = 0x4001, "Consumer mismatch";
     CONSUMER_CLOSED = 0x4002, "Consumer closed";
     CONSUMER_ERROR_TO_SEE_LOG = 0x4003, "Consumer error, to see log";
