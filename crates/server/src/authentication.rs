@@ -12,7 +12,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts},
 };
-use embudo_engine::{Engine, Session};
+use embudo_engine::{Engine, Origin, Session};
 use embudo_types::{Error, Result, code};
 use embudo_wire::authorization::Credentials;
 
@@ -98,6 +98,7 @@ impl Attempt {
         match &outcome {
             Ok(()) => self.state.slow_down.succeeded(self.address, user),
             Err(error) => {
+                self.state.metrics.failed_login();
                 self.state.slow_down.failed(self.address, user, Instant::now());
                 tracing::warn!(address = %self.address, user, %error, "a login failed");
             }
@@ -108,6 +109,13 @@ impl Attempt {
     /// Opens a session for whom the claim is right; blocks.
     pub fn session(&self) -> Result<Session> {
         self.state.engine.session(self.verify()?)
+    }
+
+    /// As [`session`](Self::session), for one request of a program: lists show the program and where it is.
+    pub fn session_of_request(&self, application: &str) -> Result<Session> {
+        let session = self.session()?;
+        session.set_origin(Origin { application: application.to_owned(), address: SocketAddr::new(self.address, 0).to_string(), process: 0 });
+        Ok(session)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which path leads where, and what is true of every request: it is counted, and pages of other origins may send it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -14,6 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use embudo_engine::Engine;
+use tokio::task::spawn_blocking;
 
 use crate::{
     ingest,
@@ -47,7 +48,8 @@ impl State {
     pub fn new(engine: Arc<Engine>, options: ServerOptions) -> Arc<Self> {
         let turns = Turns::new(options.queue_timeout);
         let bodies = Budget::new(&options);
-        Arc::new(Self { engine, options, turns, bodies, slow_down: SlowDown::default(), metrics: Metrics::new() })
+        let metrics = Metrics::new(&engine);
+        Arc::new(Self { engine, options, turns, bodies, slow_down: SlowDown::default(), metrics })
     }
 }
 
@@ -79,14 +81,14 @@ pub fn routes(state: Arc<State>) -> Router {
 
 /// Counts a request and applies the rules of cross-origin requests.
 async fn observe(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
-    let path = family(request.uri().path());
+    let (path, begun) = (family(request.uri().path()), Instant::now());
     let foreign = request.headers().contains_key(ORIGIN);
     let preflight = foreign && request.method() == Method::OPTIONS;
     let mut response = if preflight { allow_all() } else { next.run(request).await };
     if foreign {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
-    state.metrics.request(path, response.status().as_u16());
+    state.metrics.request(path, response.status().as_u16(), begun.elapsed());
     response
 }
 
@@ -127,8 +129,9 @@ async fn ping() -> StatusCode {
 
 /// The counters as text.
 async fn show_metrics(Shared(state): Shared<Arc<State>>) -> Response {
-    match state.metrics.text() {
-        Ok(text) => ([(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE))], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    let metrics = Arc::clone(&state.metrics);
+    match spawn_blocking(move || metrics.text()).await {
+        Ok(Ok(text)) => ([(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE))], text).into_response(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -145,6 +145,12 @@ pub struct Figures {
     pub memory_tables: u64,
     /// Bytes of the last cache.
     pub last_cache_bytes: u64,
+    /// Parts of block files that the block cache had.
+    pub cache_hits: u64,
+    /// Parts of block files that had to be read.
+    pub cache_misses: u64,
+    /// Bytes of the block cache.
+    pub cache_bytes: u64,
     /// Bytes of the log's segments.
     pub log_bytes: u64,
     /// Log segments.

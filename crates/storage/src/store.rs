@@ -307,6 +307,8 @@ impl Store {
             }
         }
         figures.last_cache_bytes = self.last_cache.bytes();
+        let cache = self.options.block_cache.figures();
+        (figures.cache_hits, figures.cache_misses, figures.cache_bytes) = (cache.hits, cache.misses, cache.bytes);
         figures.tombstones += version.tombstones.values().map(Vec::len).sum::<usize>() as u64;
         if let Numbering::Log(log) = &self.numbering {
             (figures.log_segments, figures.log_bytes) = log.weight();

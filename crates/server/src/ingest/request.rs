@@ -126,7 +126,7 @@ impl Request {
         let Self { state, parameters, attempt, body } = self;
         let metrics = Arc::clone(&state.metrics);
         let outcome = state.turns.first(move || {
-            let session = attempt.session()?;
+            let session = attempt.session_of_request(parameters.application.as_deref().unwrap_or("http"))?;
             session.use_database(&database)?;
             work(&session, &parameters, &body)
         });

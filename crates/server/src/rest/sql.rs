@@ -76,6 +76,7 @@ async fn answer(
         attempt,
         database,
         zone: parameters.session_zone,
+        application: parameters.application,
         statement,
         form: Form {
             options: rest::Options { zone: parameters.shown_zone.unwrap_or_else(Zone::utc), row_with_meta: parameters.row_with_meta },
@@ -102,6 +103,7 @@ struct Call {
     attempt: Attempt,
     database: Option<String>,
     zone: Option<Zone>,
+    application: Option<String>,
     statement: Held<String>,
     form: Form,
     started: Instant,
@@ -118,7 +120,7 @@ struct Left {
 impl Call {
     /// Runs the statement up to its result's first piece; blocks.
     fn run(&self) -> Result<Piece> {
-        let session = Arc::new(self.attempt.session()?);
+        let session = Arc::new(self.attempt.session_of_request(self.application.as_deref().unwrap_or("rest"))?);
         let _ = self.left.session.set(Arc::clone(&session));
         if let Some(zone) = &self.zone {
             session.set_zone(zone.clone());

@@ -80,7 +80,7 @@ fn rows_of_any_size_pass_both_ways() {
         driver.execute("CREATE DATABASE IF NOT EXISTS d", &[]).unwrap();
         driver.execute("CREATE TABLE IF NOT EXISTS d.t (ts TIMESTAMP, v VARCHAR(100))", &[]).unwrap();
         for part in 0..4 {
-            let values: String = (part * 5_000..(part + 1) * 5_000).map(|row| format!("({row},'{row:0>90}')")).collect();
+            let values: String = (part * 5_000..(part + 1) * 5_000).map(|row| format!("({},'{row:0>90}')", 1_700_000_000_000_i64 + row)).collect();
             driver.execute(&format!("INSERT INTO d.t VALUES {values}"), &[]).unwrap();
         }
         let batches = driver.execute("SELECT * FROM d.t", &[]).unwrap().collect().unwrap();
