@@ -10,7 +10,7 @@ use embudo_types::{Error, Result, ResultSet, code};
 use crate::authorize::authorize;
 use crate::session::StatementContext;
 use crate::system_tables::is_system_database;
-use crate::{database_ddl, delete, describe, grants, insert, show, streams, table_ddl, user_ddl, view_ddl};
+use crate::{database_ddl, delete, describe, grants, insert, show, streams, subscription, table_ddl, user_ddl, view_ddl};
 
 /// Runs one statement of a session.
 pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<ResultSet> {
@@ -18,6 +18,10 @@ pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<Resul
         return insert::execute(context, sql).map(ResultSet::affected);
     }
     let statement = embudo_sql::parse(sql)?;
+    if matches!(statement, Statement::CreateTopic { .. }) {
+        authorize(context, &statement)?;
+        return done(subscription::ddl::create(context, &statement, sql));
+    }
     execute_parsed(context, &statement)
 }
 
@@ -61,20 +65,18 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::Kill(kill) => done(kill_activity(context, kill)),
         Statement::ResetQueryCache => done(Ok(())),
         Statement::Cluster(ClusterStatement::AlterLocal { .. }) => done(Ok(())),
-        Statement::DropTopic { if_exists, .. } => done(missing(*if_exists, code::TOPIC_NOT_EXIST)),
+        Statement::CreateTopic { .. } => done(subscription::ddl::create(context, statement, &statement.to_string())),
+        Statement::DropTopic { name, if_exists, force } => done(subscription::ddl::drop_topic(context, name, *if_exists, *force)),
+        Statement::DropConsumerGroup { group, if_exists, topic } => done(subscription::ddl::drop_group(context, group, topic, *if_exists)),
         Statement::CreateStream(stream) => done(streams::ddl::create(context, stream)),
         Statement::DropStream(stream) => done(streams::ddl::drop_stream(context, stream)),
         Statement::PauseStream(stream) => done(streams::ddl::pause(context, stream)),
         Statement::ResumeStream(stream) => done(streams::ddl::resume(context, stream)),
         Statement::DropFunction { if_exists, .. } => done(missing(*if_exists, code::FUNC_NOT_EXISTS)),
         Statement::DropTsma { if_exists, .. } => done(missing(*if_exists, code::SMA_NOT_EXIST)),
-        Statement::MigrateDatabase(_)
-        | Statement::CreateSmaIndex(_)
-        | Statement::CreateTsma(_)
-        | Statement::CreateFunction(_)
-        | Statement::CreateTopic { .. }
-        | Statement::DropConsumerGroup { .. }
-        | Statement::Cluster(_) => Err(unsupported()),
+        Statement::MigrateDatabase(_) | Statement::CreateSmaIndex(_) | Statement::CreateTsma(_) | Statement::CreateFunction(_) | Statement::Cluster(_) => {
+            Err(unsupported())
+        }
     }
 }
 

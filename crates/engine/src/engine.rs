@@ -15,6 +15,7 @@ use crate::Session;
 use crate::activity::Activity;
 use crate::schemaless::SeriesCache;
 use crate::streams::Streams;
+use crate::subscription::Hub;
 
 /// Where an engine keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +93,7 @@ pub struct Engine {
     activity: Arc<Activity>,
     series: SeriesCache,
     streams: Arc<Streams>,
+    hub: Arc<Hub>,
     closed: Mutex<bool>,
 }
 
@@ -169,7 +171,12 @@ impl Engine {
         })?;
         let streams = Arc::<Streams>::default();
         let woken = streams.clone();
-        catalog.watch_logs(Arc::new(move |database| woken.wake(database)));
+        let hub = Hub::new(clock.clone(), scheduler.clone());
+        let readers = hub.clone();
+        catalog.watch_logs(Arc::new(move |database| {
+            woken.wake(database);
+            readers.wake_readers(database);
+        }));
         Ok(Self {
             catalog,
             started: clock.now(),
@@ -181,6 +188,7 @@ impl Engine {
             activity: Arc::default(),
             series: SeriesCache::new(series_bytes as usize),
             streams,
+            hub,
             closed: Mutex::new(false),
         })
     }
@@ -219,6 +227,11 @@ impl Engine {
             ENGINE_GONE.notify_all();
         }
         outcome
+    }
+
+    /// Consumers and their groups.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {

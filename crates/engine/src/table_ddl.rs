@@ -12,6 +12,7 @@ use embudo_types::{Error, Precision, Result, Value, code};
 
 use crate::insert::{check_table_name, no_table};
 use crate::session::StatementContext;
+use crate::subscription;
 
 /// CREATE TABLE with columns, CREATE STABLE.
 pub(crate) fn create_table(context: &StatementContext<'_>, create: &CreateTable) -> Result<()> {
@@ -172,6 +173,7 @@ pub(crate) fn drop_tables(context: &StatementContext<'_>, tables: &[DropTable]) 
                 Some(Table::Super(_)) if tables.len() > 1 => return Err(Error::new(code::CANNOT_DROP_SUPER_TABLE_IN_BATCH)),
                 Some(found) if dropped.contains(&found.uid()) => {}
                 Some(found) => {
+                    subscription::ddl::check_drop(context.engine.catalog(), &database, &found)?;
                     dropped.push(found.uid());
                     changing.drop_table(&found);
                 }
@@ -201,7 +203,10 @@ pub(crate) fn drop_supertable(context: &StatementContext<'_>, table: &DropTable)
     let database = context.database_of(&table.name)?;
     let mut changing = database.changing();
     match database.table(&table.name.name) {
-        Some(found @ Table::Super(_)) => changing.drop_table(&found),
+        Some(found @ Table::Super(_)) => {
+            subscription::ddl::check_drop(context.engine.catalog(), &database, &found)?;
+            changing.drop_table(&found);
+        }
         _ if table.if_exists => return Ok(()),
         _ => return Err(Error::new(code::STABLE_NOT_EXIST)),
     }
@@ -220,6 +225,7 @@ pub(crate) fn alter_table(context: &StatementContext<'_>, alter: &AlterTable) ->
         None => return Err(no_table()),
     };
     let alteration = alteration_of(context, &table, &alter.action, database.precision())?;
+    subscription::ddl::check_alteration(context.engine.catalog(), &database, &table, &alteration)?;
     changing.alter(&table, &alteration)?;
     changing.commit(Vec::new()).map(drop)
 }

@@ -17,6 +17,7 @@ pub(crate) use tables::tag_text;
 use crate::Engine;
 use crate::account::{Account, denied};
 use crate::row_set::RowSet;
+use crate::subscription;
 
 /// Whether a database is one of the two that only show.
 pub(crate) fn is_system_database(name: &str) -> bool {
@@ -84,6 +85,9 @@ impl SystemView {
             "ins_tags" => tables::tags(engine, push),
             "ins_columns" => tables::columns(engine, push),
             "ins_views" => tables::views(engine, push),
+            "ins_topics" => subscription::topics(engine, push),
+            "ins_subscriptions" => subscription::subscriptions(engine, push),
+            "perf_consumers" => subscription::consumers(engine, push),
             "ins_streams" => crate::streams::ddl::rows(engine, push),
             "ins_users" => nodes::users(engine, push),
             "ins_user_privileges" => nodes::privileges(engine, push),

@@ -178,6 +178,8 @@ pub enum Statement {
         name: String,
         /// IF EXISTS.
         if_exists: bool,
+        /// FORCE: also while somebody is subscribed.
+        force: bool,
     },
     /// DROP CONSUMER GROUP … ON topic.
     DropConsumerGroup {

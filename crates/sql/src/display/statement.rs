@@ -76,7 +76,12 @@ impl Display for Statement {
                 when(f, *if_not_exists, "IF NOT EXISTS ")?;
                 write!(f, "{} {source}", Name(name))
             }
-            Self::DropTopic { name, if_exists } => drop_object(f, "TOPIC", *if_exists, Name(name)),
+            Self::DropTopic { name, if_exists, force } => {
+                f.write_str("DROP TOPIC ")?;
+                when(f, *if_exists, "IF EXISTS ")?;
+                when(f, *force, "FORCE ")?;
+                Name(name).fmt(f)
+            }
             Self::DropConsumerGroup { group, if_exists, topic } => {
                 drop_object(f, "CONSUMER GROUP", *if_exists, Name(group))?;
                 write!(f, " ON {}", Name(topic))

@@ -183,7 +183,8 @@ impl Parser<'_> {
             }
             "topic" => {
                 let if_exists = self.if_exists()?;
-                Ok(Statement::DropTopic { name: self.table_name()?, if_exists })
+                let force = self.eat_word("force");
+                Ok(Statement::DropTopic { name: self.table_name()?, if_exists, force })
             }
             "consumer" => {
                 self.expect_word("group")?;
