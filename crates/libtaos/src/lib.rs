@@ -15,6 +15,7 @@ mod block;
 mod boundary;
 mod configuration;
 mod connection;
+mod consumer;
 mod fetch;
 mod handle;
 mod instances;
@@ -30,6 +31,7 @@ mod schemaless;
 mod statement;
 mod statement2;
 mod tables;
+mod topic_list;
 mod worker;
 
 use std::{ffi::c_void, sync::Arc};

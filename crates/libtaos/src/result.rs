@@ -253,8 +253,8 @@ impl QueryResult {
     /// A message with its blocks.
     pub fn of_message(message: Message) -> Self {
         let mut state = State::default();
-        if let Some((_, batch)) = message.blocks().first()
-            && let Err(error) = state.describe(&batch.schema(), precision_of(&batch.schema()))
+        if let Some(block) = message.blocks().first()
+            && let Err(error) = state.describe(&block.batch.schema(), precision_of(&block.batch.schema()))
         {
             state.status = Status::of(&error);
         }
@@ -319,11 +319,11 @@ impl QueryResult {
             return Err(Error::new(code::QUERY_KILLED));
         }
         if let Some(message) = &self.message {
-            while let Some((table, batch)) = message.blocks().get(state.given) {
+            while let Some(block) = message.blocks().get(state.given) {
                 state.given += 1;
-                if batch.num_rows() > 0 {
-                    state.describe(&batch.schema(), precision_of(&batch.schema()))?;
-                    return Ok(Some(Block::new(batch.clone(), table.as_deref().map(c_text))));
+                if block.batch.num_rows() > 0 {
+                    state.describe(&block.batch.schema(), precision_of(&block.batch.schema()))?;
+                    return Ok(Some(Block::new(block.batch.clone(), block.table.as_deref().map(c_text))));
                 }
             }
             return Ok(None);

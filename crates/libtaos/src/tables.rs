@@ -49,7 +49,6 @@ fn ranges(connection: &Connection, database: &str) -> Result<Vec<VgroupRange>> {
 
 /// The vgroup of a table.
 #[unsafe(no_mangle)]
-#[expect(non_snake_case, reason = "the interface's name")]
 pub unsafe extern "C" fn taos_get_table_vgId(taos: *mut c_void, db: *const c_char, table: *const c_char, vg_id: *mut c_int) -> c_int {
     code_of(|| {
         let connection = Connection::of(taos)?;
@@ -64,7 +63,6 @@ pub unsafe extern "C" fn taos_get_table_vgId(taos: *mut c_void, db: *const c_cha
 
 /// The vgroups of tables.
 #[unsafe(no_mangle)]
-#[expect(non_snake_case, reason = "the interface's name")]
 pub unsafe extern "C" fn taos_get_tables_vgId(
     taos: *mut c_void,
     db: *const c_char,

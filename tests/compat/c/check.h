@@ -28,6 +28,10 @@
 /* A code as the interface gives it. */
 #define CODE(low) ((int)(0x80000000u | (low)))
 
+/* Where the server is; NULL where EMBUDO_DSN says. */
+extern const char    *connected_host;
+extern unsigned short connected_port;
+
 TAOS *open_connection(void);
 /* Runs a statement that must succeed; gives the affected rows. */
 int run(TAOS *taos, const char *sql);

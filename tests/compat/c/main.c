@@ -2,11 +2,11 @@
  * features [HOST PORT]: without them the connection leads where EMBUDO_DSN says. */
 #include "check.h"
 
-static const char *host;
-static unsigned short port;
+const char    *connected_host;
+unsigned short connected_port;
 
 TAOS *open_connection(void) {
-  TAOS *taos = taos_connect(host, "root", "taosdata", NULL, port);
+  TAOS *taos = taos_connect(connected_host, "root", "taosdata", NULL, connected_port);
   CHECK(taos != NULL);
   return taos;
 }
@@ -42,8 +42,8 @@ long long number(TAOS *taos, const char *sql) {
 
 int main(int argc, char **argv) {
   if (argc == 3) {
-    host = argv[1];
-    port = (unsigned short)atoi(argv[2]);
+    connected_host = argv[1];
+    connected_port = (unsigned short)atoi(argv[2]);
   }
   taos_options(TSDB_OPTION_TIMEZONE, "UTC");
   CHECK(taos_init() == 0);
