@@ -23,11 +23,14 @@ pub struct Login {
     pub session: EngineSession,
     /// The zone that it had at first.
     zone: Zone,
+    /// The program that it said to be at first.
+    application: String,
 }
 
 /// What `conn` asks for.
 struct Wanted {
     database: String,
+    application: String,
     zone: Option<String>,
     mode: Option<i64>,
 }
@@ -38,6 +41,7 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
     let (user, password) = (text("user")?, text("password")?);
     let wanted = Wanted {
         database: text("db")?,
+        application: text("app")?,
         // Servers before take no notice of it.
         zone: Some(text("tz")?).filter(|zone| !zone.is_empty() && session.version().has(Since::CONNECTION_OPTIONS)),
         mode: arguments.integer("mode")?,
@@ -47,8 +51,8 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
         return Err(Error::with(code::UNCLASSIFIED, "duplicate connections"));
     }
     let attempt = Attempt::new(Arc::clone(&session.server), session.client.address, Claim::Password(Credentials { user, password })).await?;
-    let login = session.turn(move || log_in(&attempt, &wanted)).await?;
-    session.client.own(&login.session, arguments.text("app")?);
+    let login = session.turn(move || log_in(&attempt, wanted)).await?;
+    session.client.own(&login.session, &login.application);
     session.log_in(login);
     let mut reply = Reply::new(head);
     if session.version().has(Since::BINARY_QUERY) {
@@ -60,7 +64,7 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
     Ok(reply.finish(session.version()))
 }
 
-fn log_in(attempt: &Attempt, wanted: &Wanted) -> Result<Login> {
+fn log_in(attempt: &Attempt, wanted: Wanted) -> Result<Login> {
     let session = attempt.session()?;
     if let Some(mode) = wanted.mode.filter(|mode| *mode != 0) {
         return Err(Error::with(code::UNCLASSIFIED, format!("unexpected mode:{mode}")));
@@ -72,15 +76,16 @@ fn log_in(attempt: &Attempt, wanted: &Wanted) -> Result<Login> {
     if !wanted.database.is_empty() {
         session.use_database(&wanted.database)?;
     }
-    Ok(Login { session, zone })
+    Ok(Login { session, zone, application: wanted.application })
 }
 
 /// Numbers of the options of a connection.
 mod option {
     pub const ALL: i64 = -1;
     pub const TIME_ZONE: i64 = 1;
-    /// The others say who the client is, or which encoding it has.
-    pub const OTHERS: [i64; 4] = [0, 2, 3, 4];
+    pub const APPLICATION: i64 = 3;
+    /// The others say where the client is, what it is made with, or which encoding it has.
+    pub const OTHERS: [i64; 3] = [0, 2, 4];
 }
 
 /// `options_connection`: each in order, up to the first that cannot be set. A null value resets it.
@@ -92,15 +97,21 @@ pub fn set_options(session: &Session, head: &Head, arguments: &Arguments) -> Res
             Some(Json::String(text)) => Some(text.as_str()),
             Some(_) => return Err(arguments.refused()),
         };
-        set_option(session.login()?, number, value)?;
+        set_option(session, number, value)?;
     }
     Ok(Reply::new(head).finish(session.version()))
 }
 
-fn set_option(login: &Login, number: i64, value: Option<&str>) -> Result<()> {
+fn set_option(session: &Session, number: i64, value: Option<&str>) -> Result<()> {
+    let login = session.login()?;
     match (number, value) {
-        (option::ALL | option::TIME_ZONE, None) => login.session.set_zone(login.zone.clone()),
+        (option::ALL, None) => {
+            login.session.set_zone(login.zone.clone());
+            session.client.own(&login.session, &login.application);
+        }
+        (option::TIME_ZONE, None) => login.session.set_zone(login.zone.clone()),
         (option::TIME_ZONE, Some(zone)) => login.session.set_zone(Zone::named(zone)?),
+        (option::APPLICATION, name) => session.client.own(&login.session, name.unwrap_or(&login.application)),
         (number, _) if option::OTHERS.contains(&number) => {}
         _ => return Err(Error::with(code::INVALID_PARAMETERS, format!("unknown option {number} of a connection"))),
     }
