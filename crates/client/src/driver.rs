@@ -13,7 +13,7 @@ pub use embudo_wire::{
 use crate::{
     Dsn, Subscription, Transport,
     asynchronous::{self, AsyncResult, OwnedRequest, Pending},
-    insert_text,
+    insert_text, native,
     rest::RestDriver,
     websocket::WebSocketDriver,
 };
@@ -169,6 +169,11 @@ pub fn connect(dsn: &Dsn, options: &ConnectOptions) -> Result<Box<dyn Driver>> {
         Transport::WebSocket => Ok(Box::new(WebSocketDriver::new(dsn, options)?)),
         #[cfg(feature = "embedded")]
         Transport::Embedded => Ok(Box::new(crate::embedded::EmbeddedDriver::open(dsn)?)),
-        other => Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("this build has no {} transport", other.name()))),
+        #[cfg(not(feature = "embedded"))]
+        Transport::Embedded => Err(Error::with(code::OPERATION_NOT_SUPPORTED, "this build has no embedded transport")),
+        Transport::Native => Ok(Box::new(native::NativeDriver::new(dsn, options)?)),
+        // Chosen before connecting: a failure is no reason to try the other.
+        Transport::Any if native::is_there(dsn) => Ok(Box::new(native::NativeDriver::new(dsn, options)?)),
+        Transport::Any => Ok(Box::new(WebSocketDriver::new(&dsn.over_websocket(), options)?)),
     }
 }

@@ -11,6 +11,9 @@ use embudo_types::{Error, Result, code};
 /// The port of REST and WebSocket, wherever none is given.
 pub const DEFAULT_PORT: u16 = 6041;
 
+/// The port of TDengine's native protocol.
+const NATIVE_PORT: u16 = 6030;
+
 /// How the database is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -291,6 +294,15 @@ impl Dsn {
             }
         }
         Ok(())
+    }
+
+    /// The same servers over WebSocket; the port of TDengine's native protocol stands for that of its WebSocket.
+    pub fn over_websocket(&self) -> Self {
+        let mut dsn = Self { transport: Transport::WebSocket, ..self.clone() };
+        if let Location::Hosts(hosts) = &mut dsn.location {
+            hosts.iter_mut().filter(|host| host.port == NATIVE_PORT).for_each(|host| host.port = DEFAULT_PORT);
+        }
+        dsn
     }
 
     /// An option by its name in [`option_keys`].

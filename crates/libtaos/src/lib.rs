@@ -8,7 +8,6 @@
 
 #![allow(clippy::missing_safety_doc, reason = "the contract of each function is that of the C interface, in include/taos.h")]
 
-pub mod abi;
 mod allocation;
 mod bind;
 mod block;
@@ -36,7 +35,7 @@ mod worker;
 
 use std::{ffi::c_void, sync::Arc};
 
-use embudo_client::Driver;
+use embudo_client::{Driver, abi};
 
 /// A `TAOS *` on a session that is open already, to be closed with `taos_close`; the session stays the caller's too.
 pub fn handle_of(driver: Arc<dyn Driver>, user: &str) -> *mut c_void {

@@ -43,6 +43,7 @@ use statement::Cache;
 use subscription::WebSocketSubscription;
 
 pub(crate) use link::after_fork;
+pub(crate) use statement::parameters;
 
 /// A session over a WebSocket.
 pub struct WebSocketDriver {

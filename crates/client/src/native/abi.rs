@@ -1,4 +1,4 @@
-//! Structures, numbers and callbacks of the interface, laid out as C lays them out (spec/protocols.md 6.2 and 6.3; include/taos.h).
+//! Structures, numbers and callbacks of the C interface of TDengine, laid out as C lays them out (spec/protocols.md 6.2 and 6.3).
 
 use std::ffi::{c_char, c_int, c_void};
 
