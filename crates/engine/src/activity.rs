@@ -146,6 +146,13 @@ impl Activity {
         state.sessions.contains_key(&session)
     }
 
+    /// Stops every statement that began before this moment, in milliseconds since 1970; how many there were.
+    pub fn interrupt_older_than(&self, moment: i64) -> usize {
+        let state = self.state.lock();
+        let old = state.statements.values().filter(|statement| statement.started < moment && !statement.cancel.is_cancelled());
+        old.map(|statement| statement.cancel.cancel()).count()
+    }
+
     /// Ends a session: its statements stop, none may follow, and who asked to be told is told. `false` where there is no such session.
     pub fn kill_session(&self, id: u32) -> bool {
         let told = {

@@ -1,5 +1,7 @@
 //! What an engine holds and does, in numbers, for whoever watches it.
 
+use std::time::Duration;
+
 pub use embudo_storage::Figures as StoreFigures;
 
 use crate::Engine;
@@ -16,6 +18,12 @@ pub struct EngineFigures {
 }
 
 impl Engine {
+    /// Ends what has been running for longer than this with 0x020F, results whose rows are not all taken included; how many there were.
+    pub fn interrupt_older_than(&self, limit: Duration) -> usize {
+        let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        self.activity().interrupt_older_than((self.clock().now() / 1_000_000).saturating_sub(limit))
+    }
+
     /// The numbers of now.
     pub fn figures(&self) -> EngineFigures {
         let (sessions, statements) = self.activity().counts();

@@ -19,6 +19,7 @@ mod grants;
 mod insert;
 mod insert_select;
 mod pending;
+mod placement;
 mod row_set;
 mod schemaless;
 mod session;

@@ -24,7 +24,7 @@ mod turns;
 mod version;
 mod websocket;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use embudo_engine::Engine;
 use embudo_types::{Error, Result};
@@ -76,9 +76,27 @@ impl Server {
             addresses.collectd = listener.address();
             serving.push(runtime.spawn(listener.serve(Arc::clone(&state), stopped.clone())));
         }
+        if let Some(limit) = state.options.statement_timeout {
+            runtime.spawn(interrupt_old_statements(Arc::clone(&state), limit, stopped.clone()));
+        }
         serving.push(runtime.spawn(connections::serve(listener, state, tls.clone(), stopped)));
         tracing::info!(%address, encrypted = tls.is_some(), "listening");
         Ok(ServerHandle { address, addresses, tls, stop, running: Some((runtime, serving)) })
+    }
+}
+
+/// Ends statements that take too long, until the server stops.
+async fn interrupt_old_statements(state: Arc<router::State>, limit: Duration, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval((limit / 10).clamp(Duration::from_millis(20), Duration::from_secs(1)));
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        let statements = state.engine.interrupt_older_than(limit);
+        if statements > 0 {
+            tracing::warn!(statements, "took longer than they may; ended");
+        }
     }
 }
 

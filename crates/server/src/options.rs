@@ -34,6 +34,8 @@ pub struct ServerOptions {
     pub body_timeout: Duration,
     /// How long a statement may wait for its turn.
     pub queue_timeout: Duration,
+    /// How long a statement may take, fetching its rows included; `None`: as long as it needs.
+    pub statement_timeout: Option<Duration>,
     /// How long a client may leave a result unread.
     pub result_timeout: Duration,
     /// How long a stop waits for open requests.
@@ -97,6 +99,7 @@ impl Default for ServerOptions {
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             queue_timeout: Duration::from_secs(60),
+            statement_timeout: None,
             result_timeout: Duration::from_secs(300),
             stop_timeout: Duration::from_secs(30),
             advertised_version: AdvertisedVersion::default(),

@@ -58,6 +58,12 @@ pub fn routes(state: Arc<State>) -> Router {
     Router::new()
         .route("/rest/sql", post(rest::sql::run))
         .route("/rest/sql/{database}", post(rest::sql::run_in_database))
+        .route("/rest/sql/{database}/vgid", post(rest::vgroups::tell))
+        .route("/rest/sqlt", post(rest::sql::run_with_numbers))
+        .route("/rest/sqlt/{database}", post(rest::sql::run_with_numbers_in_database))
+        .route("/rest/sqlutc", post(rest::sql::run))
+        .route("/rest/sqlutc/{database}", post(rest::sql::run_in_database))
+        .route("/rest/upload", post(rest::upload::write))
         .route("/rest/login/{user}/{password}", get(rest::login::mint_token))
         .route("/ws", get(websocket::unified))
         .route("/rest/ws", get(websocket::query))
@@ -69,7 +75,9 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/opentsdb/v1/put/telnet/{database}", post(ingest::opentsdb::put_telnet))
         .route("/prometheus/v1/remote_write/{database}", post(ingest::prometheus::remote_write))
         .route("/prometheus/v1/remote_read/{database}", post(ingest::prometheus::remote_read))
+        .route("/genauth/{user}/{password}/{key}", get(rest::login::show_credentials))
         .route("/-/ping", get(ping))
+        .route("/health", get(ping))
         .route("/metrics", get(show_metrics))
         .fallback(refusal::not_found)
         .method_not_allowed_fallback(refusal::not_found)
@@ -94,13 +102,15 @@ async fn observe(Shared(state): Shared<Arc<State>>, request: Request, next: Next
 
 /// The paths that are counted apart; names and secrets inside a path must not become labels.
 fn family(path: &str) -> &'static str {
-    const FAMILIES: [&str; 13] = [
+    const FAMILIES: [&str; 15] = [
         "/ws",
         "/rest/ws",
         "/rest/stmt",
         "/rest/schemaless",
         "/rest/sql",
         "/rest/login",
+        "/rest/tmq",
+        "/rest/upload",
         "/influxdb/v1/write",
         "/opentsdb/v1/put/json",
         "/opentsdb/v1/put/telnet",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use embudo_types::{Code, code};
 use embudo_wire::authorization::Credentials;
@@ -18,6 +18,14 @@ use crate::{
 
 /// The code of success.
 const SUCCESS: Code = Code(0);
+
+/// `GET /genauth/{user}/{password}/{key}`: what the adapter is left with of an old helper.
+pub async fn show_credentials(Path((user, password, _)): Path<(String, String, String)>) -> Response {
+    if user.is_empty() || password.is_empty() || user.len() > 24 {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    format!("{user}:{password}").into_response()
+}
 
 /// Checks the password and mints the token.
 pub async fn mint_token(Shared(state): Shared<Arc<State>>, client: ClientAddress, Path((user, password)): Path<(String, String)>) -> Result<Response, Refusal> {

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State as Shared},
+    extract::{Path as InPath, RawQuery, State as Shared},
     http::{HeaderMap, header::ACCEPT_ENCODING},
     response::Response,
 };
@@ -33,24 +33,49 @@ use crate::{
 
 /// Runs a statement without a database.
 pub async fn run(state: Shared<Arc<State>>, client: ClientAddress, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(state.0, client, None, query, headers, body).await
+    respond(state.0, client, Path::default(), query, headers, body).await
+}
+
+/// `/rest/sqlt`, which TDengine 2 had: timestamps come as numbers.
+pub async fn run_with_numbers(state: Shared<Arc<State>>, client: ClientAddress, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
+    respond(state.0, client, Path { database: None, epoch: true }, query, headers, body).await
+}
+
+/// The same in a database.
+pub async fn run_with_numbers_in_database(
+    state: Shared<Arc<State>>,
+    client: ClientAddress,
+    InPath(database): InPath<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(state.0, client, Path { database: Some(database), epoch: true }, query, headers, body).await
+}
+
+/// What the path says.
+#[derive(Default)]
+struct Path {
+    database: Option<String>,
+    /// Timestamps as numbers.
+    epoch: bool,
 }
 
 /// Runs a statement in a database. One that does not exist is no error of its own: the statement may not need it.
 pub async fn run_in_database(
     state: Shared<Arc<State>>,
     client: ClientAddress,
-    Path(database): Path<String>,
+    InPath(database): InPath<String>,
     query: RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    respond(state.0, client, Some(database), query, headers, body).await
+    respond(state.0, client, Path { database: Some(database), epoch: false }, query, headers, body).await
 }
 
-async fn respond(state: Arc<State>, client: ClientAddress, database: Option<String>, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
+async fn respond(state: Arc<State>, client: ClientAddress, path: Path, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
-    match answer(&state, client, database, query.as_deref(), &headers, body, gzip).await {
+    match answer(&state, client, path, query.as_deref(), &headers, body, gzip).await {
         Ok(piece) => piece.into_response(gzip, state.turns.clone(), state.options.result_timeout),
         Err(refusal) => refusal.respond(gzip),
     }
@@ -59,7 +84,7 @@ async fn respond(state: Arc<State>, client: ClientAddress, database: Option<Stri
 async fn answer(
     state: &Arc<State>,
     client: ClientAddress,
-    database: Option<String>,
+    path: Path,
     query: Option<&str>,
     headers: &HeaderMap,
     body: Body,
@@ -74,12 +99,12 @@ async fn answer(
     let call = Arc::new(Call {
         state: Arc::clone(state),
         attempt,
-        database,
+        database: path.database,
         zone: parameters.session_zone,
         application: parameters.application,
         statement,
         form: Form {
-            options: rest::Options { zone: parameters.shown_zone.unwrap_or_else(Zone::utc), row_with_meta: parameters.row_with_meta },
+            options: rest::Options { zone: parameters.shown_zone.unwrap_or_else(Zone::utc), row_with_meta: parameters.row_with_meta, epoch: path.epoch },
             timing: parameters.timing,
             gzip,
         },

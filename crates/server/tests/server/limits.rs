@@ -120,3 +120,89 @@ fn connections_over_the_limit_wait() {
     third.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert_eq!(third.read().unwrap().status, 200);
 }
+
+#[test]
+fn a_body_that_trickles_in_is_given_up_in_the_end() {
+    let server = start_with(ServerOptions { body_timeout: Duration::from_millis(100), ..ServerOptions::default() });
+    let mut connection = Connection::open(server.address());
+    connection.send("POST", "/rest/sql", &[ROOT, ("content-length", "100000")], b"select");
+    let started = Instant::now();
+    while connection.stream.write_all(b" ").is_ok() && started.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+        connection.stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        if let Some(answer) = connection.read() {
+            assert_eq!(answer.status, 408);
+            break;
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn bodies_together_hold_no_more_than_they_may() {
+    let options = ServerOptions { body_bytes: 1 << 20, bodies_bytes: 2 << 20, body_timeout: Duration::from_millis(400), ..ServerOptions::default() };
+    let server = start_with(options);
+    let half_sent = || {
+        let mut connection = Connection::open(server.address());
+        connection.send("POST", "/rest/sql", &[ROOT, ("content-length", "1000000")], &vec![b' '; 990_000]);
+        connection
+    };
+    let mut waiting: Vec<Connection> = (0..6).map(|_| half_sent()).collect();
+    // Small statements need nothing of it.
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(Connection::open(server.address()).sql("/rest/sql", "select 1").text().contains("[[1]]"));
+    let statuses: Vec<u16> = waiting.iter_mut().filter_map(|connection| connection.read().map(|answer| answer.status)).collect();
+    assert!(statuses.contains(&503) && statuses.contains(&408), "{statuses:?}");
+    // All was given back.
+    let mut statement = b"select 1".to_vec();
+    statement.resize(1 << 20, b' ');
+    assert!(Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT], &statement).text().contains("[[1]]"));
+}
+
+#[test]
+fn heads_have_a_limit() {
+    let server = start();
+    let mut connection = Connection::open(server.address());
+    let long = "x".repeat(1 << 20);
+    // The server may close before all is sent.
+    let _ = connection.stream.write_all(format!("POST /rest/sql HTTP/1.1\r\nhost: x\r\nlong: {long}\r\n\r\n").as_bytes());
+    assert!(connection.read().is_none_or(|answer| answer.status == 431));
+    let many: String = (0..2_000).map(|number| format!("h{number}: x\r\n")).collect();
+    let mut connection = Connection::open(server.address());
+    let _ = connection.stream.write_all(format!("POST /rest/sql HTTP/1.1\r\nhost: x\r\n{many}\r\n").as_bytes());
+    assert!(connection.read().is_none_or(|answer| answer.status == 431));
+    assert_eq!(Connection::open(server.address()).request("GET", "/-/ping", &[], b"").status, 200);
+}
+
+#[test]
+fn a_bomb_in_snappy_is_refused() {
+    let server = start_with(ServerOptions { body_bytes: 1 << 20, ..ServerOptions::default() });
+    let mut connection = Connection::open(server.address());
+    connection.sql("/rest/sql", "create database d");
+    let bomb = snap::raw::Encoder::new().compress_vec(&vec![0; 16 << 20]).unwrap();
+    assert!(bomb.len() < 1 << 20);
+    for path in ["/prometheus/v1/remote_write/d", "/prometheus/v1/remote_read/d"] {
+        let answer = connection.request("POST", path, &[ROOT], &bomb);
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("decompressed"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_ended() {
+    let server = start_with(ServerOptions { statement_timeout: Some(Duration::from_millis(300)), ..ServerOptions::default() });
+    let mut connection = Connection::open(server.address());
+    connection.sql("/rest/sql", "create database d");
+    connection.sql("/rest/sql", "create table d.t (ts timestamp, v bigint)");
+    let values: String = (0..20_000).map(|row| format!("({},{row})", 1_700_000_000_000_i64 + row)).collect();
+    connection.sql("/rest/sql", &format!("insert into d.t values {values}"));
+    let mut query = "select ts, v from d.t".to_owned();
+    for _ in 0..30 {
+        query = format!("select ts, v + 1 as v from ({query}) order by v desc, ts");
+    }
+    let started = Instant::now();
+    let answer = connection.sql("/rest/sql", &format!("select count(*) from ({query})"));
+    assert!(answer.text().contains("\"code\":527"), "{}", answer.text());
+    assert!(started.elapsed() >= Duration::from_millis(300) && started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(connection.sql("/rest/sql", "select 1").text().contains("[[1]]"));
+}

@@ -12,7 +12,9 @@ mod lifecycle;
 mod limits;
 mod recorded;
 mod recorded_websocket;
+mod rest;
 mod results;
+mod secrets;
 mod tls;
 mod websocket;
 

@@ -68,4 +68,4 @@ macro_rules! recordings {
     };
 }
 
-recordings!(errors, types_ms, types_us, types_ns, tags, gzip, taosrest, login, ingest);
+recordings!(errors, types_ms, types_us, types_ns, tags, gzip, taosrest, login, ingest, upload);

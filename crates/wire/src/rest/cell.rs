@@ -62,9 +62,15 @@ impl<'a> Bytes<'a> {
 
 impl<'a> Cells<'a> {
     /// The cells of an array that holds values of `data_type` as [`embudo_types::arrow::arrow_type`] says.
-    pub fn new(data_type: DataType, array: &'a ArrayRef) -> Result<Self> {
+    ///
+    /// `epoch`: timestamps are written as numbers.
+    pub fn new(data_type: DataType, array: &'a ArrayRef, epoch: bool) -> Result<Self> {
         let nulls = array.nulls();
-        let values = values(data_type, array).ok_or_else(|| Error::internal(format!("a column of type {data_type} came as Arrow's {}", array.data_type())))?;
+        let values = values(data_type, array).map(|values| match values {
+            Values::Timestamp(ticks) if epoch => Values::Int64(ticks),
+            values => values,
+        });
+        let values = values.ok_or_else(|| Error::internal(format!("a column of type {data_type} came as Arrow's {}", array.data_type())))?;
         Ok(Self { nulls, values })
     }
 

@@ -25,11 +25,13 @@ pub struct Options {
     pub zone: Zone,
     /// Rows as objects keyed by column name instead of arrays.
     pub row_with_meta: bool,
+    /// Timestamps as numbers, in ticks since 1970, instead of strings.
+    pub epoch: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { zone: Zone::utc(), row_with_meta: false }
+        Self { zone: Zone::utc(), row_with_meta: false, epoch: false }
     }
 }
 
@@ -50,6 +52,7 @@ impl Default for Options {
 pub struct Encoder {
     columns: Vec<Column>,
     row_with_meta: bool,
+    epoch: bool,
     rows: u64,
 }
 
@@ -69,7 +72,7 @@ impl Encoder {
             Ok(Column { data_type: arrow::data_type(field)?, name, timestamps: TimestampWriter::new(arrow::precision(field), options.zone.clone()) })
         };
         let columns = schema.fields().iter().map(column).collect::<Result<_>>()?;
-        Ok(Self { columns, row_with_meta: options.row_with_meta, rows: 0 })
+        Ok(Self { columns, row_with_meta: options.row_with_meta, epoch: options.epoch, rows: 0 })
     }
 
     /// Writes everything before the first row.
@@ -96,7 +99,7 @@ impl Encoder {
             return Err(Error::internal("a batch that does not fit its result's schema"));
         }
         let cells: Vec<Cells<'_>> =
-            self.columns.iter().zip(batch.columns()).map(|(column, array)| Cells::new(column.data_type, array)).collect::<Result<_>>()?;
+            self.columns.iter().zip(batch.columns()).map(|(column, array)| Cells::new(column.data_type, array, self.epoch)).collect::<Result<_>>()?;
         let (open, close) = if self.row_with_meta { (b'{', b'}') } else { (b'[', b']') };
         for row in range {
             if self.rows > 0 {
