@@ -72,6 +72,14 @@ class TaosCompiler(compiler.SQLCompiler):
         prefix = f"{self.preparer.quote_schema(schema)}." if schema else ""
         return name.removeprefix(prefix) if name.count(".") > 1 else name
 
+    def visit_is_true_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
+        """A column of booleans as a condition."""
+        return f"{self.process(element.element, **kw)} = TRUE"
+
+    def visit_is_false_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
+        """The contrary."""
+        return f"{self.process(element.element, **kw)} = FALSE"
+
     def visit_true(self, expr: Any, **kw: Any) -> str:
         return "TRUE"
 
@@ -148,7 +156,8 @@ class TaosDDLCompiler(compiler.DDLCompiler):
 
     def get_column_specification(self, column: Any, **kw: Any) -> str:
         """Name and type: TDengine has no constraints, and its first column is the key."""
-        kind = self.dialect.type_compiler_instance.process(column.type, type_expression=column)
+        types_of = getattr(self.dialect, "type_compiler_instance", None) or self.dialect.type_compiler
+        kind = types_of.process(column.type, type_expression=column)
         return f"{self.preparer.format_column(column)} {kind}"
 
     def visit_create_index(self, create: Any, **kw: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+import sqlalchemy
 from sqlalchemy.engine import default, url
 from sqlalchemy.schema import Column, Table
 from sqlalchemy.sql import compiler
@@ -14,6 +15,10 @@ from embudo.sqlalchemy.reflection import Reflection
 from embudo.sqlalchemy.types import COLUMN_TYPES, TaosTypeCompiler, resolve_type
 
 __all__ = ["BaseDialect", "TaosDialect", "TaosRestDialect", "TaosRestHttpsDialect", "TaosWsDialect", "TaosWssDialect"]
+
+
+#: Whether this is SQLAlchemy 1.4.
+is_old = sqlalchemy.__version__.startswith("1.")
 
 
 def _json(value: Any) -> Any:
@@ -50,6 +55,15 @@ class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # p
     ddl_compiler = TaosDDLCompiler
     type_compiler_cls = TaosTypeCompiler
     preparer: type[compiler.IdentifierPreparer] = TaosIdentifierPreparer
+
+    if is_old:
+        # The names of before 2.0.
+        type_compiler = TaosTypeCompiler
+
+        @classmethod
+        def dbapi(cls) -> Any:  # type: ignore[override]
+            """The PEP 249 module."""
+            return cls.import_dbapi()
 
     colspecs = COLUMN_TYPES
     _json_deserializer = staticmethod(_json)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import exc
-from sqlalchemy.engine import reflection
 
 from embudo.sqlalchemy.types import resolve_type
 
@@ -14,6 +15,25 @@ __all__ = ["Reflection"]
 _SYSTEM = ("information_schema", "performance_schema")
 # Codes of a table, supertable or database that is not there.
 _MISSING = (0x0218, 0x0362, 0x0380, 0x0388, 0x0618, 0x061A, 0x2603, 0x2616, 0x2662)
+
+
+ValueT = TypeVar("ValueT")
+
+
+def cached(method: Callable[..., ValueT]) -> Callable[..., ValueT]:
+    """Keeps answers as long as an inspector lives. SQLAlchemy's own, of before 2.0, cannot read annotations."""
+
+    @functools.wraps(method)
+    def wrapper(self: Any, connection: Any, *arguments: Any, **keywords: Any) -> ValueT:
+        known: dict[Any, ValueT] | None = keywords.get("info_cache")
+        if known is None:
+            return method(self, connection, *arguments, **keywords)
+        key = (method.__name__, arguments, tuple(sorted((name, repr(value)) for name, value in keywords.items() if name != "info_cache")))
+        if key not in known:
+            known[key] = method(self, connection, *arguments, **keywords)
+        return known[key]
+
+    return wrapper
 
 
 def _text(value: str) -> str:
@@ -51,7 +71,7 @@ class Reflection:
         row = connection.exec_driver_sql("select database()").fetchone()
         return None if row is None else row[0]
 
-    @reflection.cache
+    @cached
     def get_schema_names(self, connection: Any, **kw: Any) -> list[str]:
         """Databases, without the server's own."""
         return [row[0] for row in self._rows(connection, "SHOW DATABASES") if not self.is_sys_db(row[0])]
@@ -60,14 +80,14 @@ class Reflection:
         """Whether there is such a database."""
         return schema_name in [row[0] for row in self._rows(connection, "SHOW DATABASES")]
 
-    @reflection.cache
+    @cached
     def get_table_names(self, connection: Any, schema: str | None = None, **kw: Any) -> list[str]:
         """Supertables, then tables of their own; children of supertables are left out."""
         place = self._place(schema)
         stables = self._rows(connection, f"SHOW {place}STABLES")
         return [row[0] for row in stables + self._rows(connection, f"SHOW NORMAL {place}TABLES")]
 
-    @reflection.cache
+    @cached
     def get_view_names(self, connection: Any, schema: str | None = None, **kw: Any) -> list[str]:
         """Views of a database that is named."""
         return [row[0] for row in self._rows(connection, f"SHOW {self._place(schema)}VIEWS")] if schema else []
@@ -76,7 +96,7 @@ class Reflection:
         """Whether there is such a table, supertable or child."""
         return bool(self._rows(connection, f"DESCRIBE {self._table(table_name, schema)}"))
 
-    @reflection.cache
+    @cached
     def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> list[dict[str, Any]]:
         """Columns and tags; tags have the option ``taos_tag``."""
         rows = self._rows(connection, f"DESCRIBE {self._table(table_name, schema)}")
@@ -96,7 +116,7 @@ class Reflection:
             columns.append(column)
         return columns
 
-    @reflection.cache
+    @cached
     def get_pk_constraint(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> dict[str, Any]:
         """The time column, which rows are kept by."""
         columns = self._rows(connection, f"DESCRIBE {self._table(table_name, schema)}")
@@ -114,7 +134,7 @@ class Reflection:
         """TDengine has none."""
         return []
 
-    @reflection.cache
+    @cached
     def get_table_options(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> dict[str, Any]:
         """``taos_supertable`` of a supertable; ``taos_using`` and ``taos_tags`` of a child."""
         place = "DATABASE()" if schema is None else _text(schema)

@@ -128,7 +128,7 @@ def _decimal(value: Any) -> Any:
     return decimal.Decimal(value) if isinstance(value, str) else value
 
 
-class TaosNumeric(types.Numeric[Any]):
+class TaosNumeric(types.Numeric):  # type: ignore[type-arg] # not subscriptable before 2.0
     """DECIMAL; REST gives it as text."""
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
