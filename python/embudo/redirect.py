@@ -33,6 +33,7 @@ def install_as_taos() -> None:
 
     Modules that were imported before keep what they have.
     """
+    import contextlib
     import importlib
 
     for name in ("taos", "taosrest", "taosws"):
@@ -41,4 +42,6 @@ def install_as_taos() -> None:
         package = importlib.import_module(f"embudo.compat.{name}")
         sys.modules[name] = package
         for part in getattr(package, "SUBMODULES", ()):
-            sys.modules[f"{name}.{part}"] = importlib.import_module(f"embudo.compat.{name}.{part}")
+            # Dialects need SQLAlchemy, which need not be there.
+            with contextlib.suppress(ModuleNotFoundError):
+                sys.modules[f"{name}.{part}"] = importlib.import_module(f"embudo.compat.{name}.{part}")

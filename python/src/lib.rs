@@ -16,6 +16,7 @@ mod result;
 mod rows;
 mod session;
 mod statement;
+mod subscription;
 mod wait;
 mod zone;
 
@@ -31,6 +32,7 @@ mod _embudo {
         rows::RowStyle,
         session::{Session, connect, described, masked, parameter_names},
         statement::{Column, Statement},
+        subscription::{Message, Subscription, check_consumer},
     };
 
     #[cfg(feature = "embedded")]
@@ -38,6 +40,12 @@ mod _embudo {
     use crate::program::{RunningServer, run_program};
 
     use pyo3::prelude::*;
+
+    /// The text of an error code.
+    #[pyfunction]
+    fn error_message(code: u16) -> &'static str {
+        embudo_types::code::Code(code).text()
+    }
 
     /// Dropped locks and dead threads of a parent must not be touched in its forked child.
     #[pyfunction]

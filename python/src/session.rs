@@ -220,6 +220,11 @@ impl Session {
         wait::outside(py, || driver.interrupt(), self.many(sql, rows, timeout)?)
     }
 
+    /// Subscribes to topics; `configuration` has the keys of TDengine's consumers.
+    fn subscribe(&self, py: Python<'_>, topics: Vec<String>, configuration: &Bound<'_, PyDict>) -> Outcome<crate::subscription::Subscription> {
+        crate::subscription::Subscription::open(py, self.driver()?, topics, configuration, &self.shown)
+    }
+
     /// Prepares a statement for many bindings.
     fn prepare(&self, py: Python<'_>, sql: String) -> Outcome<crate::statement::Statement> {
         crate::statement::Statement::prepare(py, self.driver()?, sql, &self.shown)

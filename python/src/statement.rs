@@ -78,7 +78,11 @@ fn array(data_type: DataType, values: &Bound<'_, PyAny>) -> Outcome<ArrayRef> {
     }
     if let Some(code) = numpy_code(values)? {
         let packed = values.py().import("numpy")?.call_method1("ascontiguousarray", (values,))?;
-        let memory = if code.starts_with("M8") { packed.call_method1("view", ("i8",))? } else { packed };
+        let memory = match code.as_str() {
+            "?" => packed.call_method1("view", ("u1",))?,
+            code if code.starts_with("M8") => packed.call_method1("view", ("i8",))?,
+            _ => packed,
+        };
         return ingest::memory(&code, &memory, None);
     }
     if values.is_instance_of::<PyString>() || values.is_instance_of::<PyBytes>() {

@@ -1,98 +1,20 @@
 """``taos``, as taospy 2.8.10 has it, by Embudo; the code is in :mod:`embudo.compat.taos`."""
 
-from typing import Any
-
-from embudo.compat import taos as _taos
-from embudo.compat.taos import (
+from embudo.compat.lazy import alias
+from embudo.compat.taos import (  # noqa: F401
     IS_V3,
     TAOS_FIELD_COL,
     TAOS_FIELD_QUERY,
     TAOS_FIELD_TAG,
     TAOS_FIELD_TBNAME,
-    TSDB_CONNECTIONS_MODE,
-    TSDB_OPTION_CONNECTION,
-    ConnectionError,
-    DatabaseError,
-    DataError,
-    DataTypeAndRangeError,
-    Error,
-    FieldType,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    LinesError,
-    NotSupportedError,
-    OperationalError,
-    PrecisionEnum,
-    PrecisionError,
-    ProgrammingError,
-    ResultError,
-    SchemalessError,
-    StatementError,
-    TaosBlocks,
-    TaosConnection,
-    TaosCursor,
-    TaosField,
-    TaosFields,
-    TaosOption,
-    TaosResult,
-    TaosRow,
-    TaosRows,
-    TmqError,
-    Warning,
+    __all__,
     __version__,
-    connect,
-    get_tz,
     paramstyle,
-    set_tz,
     threadsafety,
 )
 
-__all__ = [
-    "IS_V3",
-    "TAOS_FIELD_COL",
-    "TAOS_FIELD_QUERY",
-    "TAOS_FIELD_TAG",
-    "TAOS_FIELD_TBNAME",
-    "TSDB_CONNECTIONS_MODE",
-    "TSDB_OPTION_CONNECTION",
-    "ConnectionError",
-    "DataError",
-    "DataTypeAndRangeError",
-    "DatabaseError",
-    "Error",
-    "FieldType",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "LinesError",
-    "NotSupportedError",
-    "OperationalError",
-    "PrecisionEnum",
-    "PrecisionError",
-    "ProgrammingError",
-    "ResultError",
-    "SchemalessError",
-    "StatementError",
-    "TaosBlocks",
-    "TaosConnection",
-    "TaosCursor",
-    "TaosField",
-    "TaosFields",
-    "TaosOption",
-    "TaosResult",
-    "TaosRow",
-    "TaosRows",
-    "TmqError",
-    "Warning",
-    "__version__",
-    "connect",
-    "get_tz",
-    "paramstyle",
-    "set_tz",
-    "threadsafety",
-]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from embudo.compat.taos import *  # noqa: F403
 
-
-def __getattr__(name: str) -> Any:
-    return getattr(_taos, name)
+__getattr__, __dir__ = alias("taos")

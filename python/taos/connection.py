@@ -1,11 +1,3 @@
 """Alias of :mod:`embudo.compat.taos.connection`."""
 
-from embudo.compat.taos.connection import (
-    TaosConnection,
-    connect,
-)
-
-__all__ = [
-    "TaosConnection",
-    "connect",
-]
+from embudo.compat.taos.connection import *  # noqa: F403

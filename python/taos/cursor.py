@@ -1,9 +1,3 @@
 """Alias of :mod:`embudo.compat.taos.cursor`."""
 
-from embudo.compat.taos.cursor import (
-    TaosCursor,
-)
-
-__all__ = [
-    "TaosCursor",
-]
+from embudo.compat.taos.cursor import *  # noqa: F403

@@ -1,15 +1,3 @@
 """Alias of :mod:`embudo.compat.taos.field`."""
 
-from embudo.compat.taos.field import (
-    TaosField,
-    TaosFields,
-    get_tz,
-    set_tz,
-)
-
-__all__ = [
-    "TaosField",
-    "TaosFields",
-    "get_tz",
-    "set_tz",
-]
+from embudo.compat.taos.field import *  # noqa: F403

@@ -1,11 +1,3 @@
 """Alias of :mod:`embudo.compat.taos.precision`."""
 
-from embudo.compat.taos.precision import (
-    PrecisionEnum,
-    PrecisionError,
-)
-
-__all__ = [
-    "PrecisionEnum",
-    "PrecisionError",
-]
+from embudo.compat.taos.precision import *  # noqa: F403

@@ -1,9 +1,3 @@
 """Alias of :mod:`embudo.compat.taos.sqlalchemy`."""
 
-from embudo.compat.taos.sqlalchemy import (
-    TaosDialect,
-)
-
-__all__ = [
-    "TaosDialect",
-]
+from embudo.compat.taos.sqlalchemy import *  # noqa: F403

@@ -1,39 +1,7 @@
 """``taosrest``, as taospy 2.8.10 has it, by Embudo; the code is in :mod:`embudo.compat.taosrest`."""
 
-from embudo.compat.taosrest.connection import Result, TaosRestConnection, connect
-from embudo.compat.taosrest.cursor import TaosRestCursor
-from embudo.compat.taosrest.errors import (
-    ConnectError,
-    DatabaseError,
-    DataError,
-    Error,
-    ExecutionError,
-    HTTPError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-)
-from embudo.compat.taosrest.restclient import RestClient
+from embudo.compat.lazy import alias
+from embudo.compat.taosrest import *  # noqa: F403
+from embudo.compat.taosrest import __all__ as __all__
 
-__all__ = [
-    "ConnectError",
-    "DataError",
-    "DatabaseError",
-    "Error",
-    "ExecutionError",
-    "HTTPError",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "NotSupportedError",
-    "OperationalError",
-    "ProgrammingError",
-    "RestClient",
-    "Result",
-    "TaosRestConnection",
-    "TaosRestCursor",
-    "connect",
-]
+__getattr__, __dir__ = alias("taosrest")

@@ -1,13 +1,3 @@
 """Alias of :mod:`embudo.compat.taosrest.connection`."""
 
-from embudo.compat.taosrest.connection import (
-    Result,
-    TaosRestConnection,
-    connect,
-)
-
-__all__ = [
-    "Result",
-    "TaosRestConnection",
-    "connect",
-]
+from embudo.compat.taosrest.connection import *  # noqa: F403

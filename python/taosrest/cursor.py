@@ -1,9 +1,3 @@
 """Alias of :mod:`embudo.compat.taosrest.cursor`."""
 
-from embudo.compat.taosrest.cursor import (
-    TaosRestCursor,
-)
-
-__all__ = [
-    "TaosRestCursor",
-]
+from embudo.compat.taosrest.cursor import *  # noqa: F403

@@ -1,31 +1,3 @@
 """Alias of :mod:`embudo.compat.taosrest.errors`."""
 
-from embudo.compat.taosrest.errors import (
-    ConnectError,
-    DatabaseError,
-    DataError,
-    Error,
-    ExecutionError,
-    HTTPError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-)
-
-__all__ = [
-    "ConnectError",
-    "DataError",
-    "DatabaseError",
-    "Error",
-    "ExecutionError",
-    "HTTPError",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "NotSupportedError",
-    "OperationalError",
-    "ProgrammingError",
-]
+from embudo.compat.taosrest.errors import *  # noqa: F403

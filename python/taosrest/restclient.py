@@ -1,9 +1,3 @@
 """Alias of :mod:`embudo.compat.taosrest.restclient`."""
 
-from embudo.compat.taosrest.restclient import (
-    RestClient,
-)
-
-__all__ = [
-    "RestClient",
-]
+from embudo.compat.taosrest.restclient import *  # noqa: F403

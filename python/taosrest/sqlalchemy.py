@@ -1,9 +1,3 @@
 """Alias of :mod:`embudo.compat.taosrest.sqlalchemy`."""
 
-from embudo.compat.taosrest.sqlalchemy import (
-    TaosRestDialect,
-)
-
-__all__ = [
-    "TaosRestDialect",
-]
+from embudo.compat.taosrest.sqlalchemy import *  # noqa: F403

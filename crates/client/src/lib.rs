@@ -35,6 +35,7 @@ mod websocket;
 pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, TimeUnit, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
 pub use embudo_wire::tmq::configuration as consumer_configuration;
+pub use embudo_wire::tmq::meta_json::encode as meta_json;
 pub use native::abi;
 pub use rest::HttpStatus;
 pub use statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, StringArray, cast::AsArray, types::TimestampMillisecondType};
+use arrow_array::{Array, ArrayRef, Decimal128Array, Int64Array, PrimitiveArray, StringArray, cast::AsArray, types::TimestampMillisecondType};
 use arrow_schema::DataType as ArrowType;
 use embudo_types::{DataType, Error, Precision, Result, ResultSet, Zone, arrow, code};
 pub use embudo_wire::stmt2::{BoundColumn, TableBind};
@@ -72,7 +72,7 @@ pub(crate) fn wrong_count() -> Error {
     Error::with(code::INVALID_PARAMETERS, "Invalid parameters: one value is needed for each ?")
 }
 
-/// Columns as their fields want them. DECIMAL stays text where it comes as text.
+/// Columns as their fields want them.
 pub(crate) fn fitted<'a>(fields: impl Iterator<Item = &'a StatementField>, columns: Vec<BoundColumn>, zone: &Zone) -> Result<Vec<BoundColumn>> {
     let fields: Vec<&StatementField> = fields.collect();
     if fields.len() != columns.len() {
@@ -87,12 +87,40 @@ fn fit(field: &StatementField, column: BoundColumn, zone: &Zone) -> Result<Bound
     let wanted = arrow::arrow_type(field.data_type, field.precision);
     let array = match (field.data_type, array.data_type()) {
         (_, from) if *from == wanted => array,
-        (DataType::Decimal(..), ArrowType::Utf8) => array,
+        (DataType::Decimal(digits, scale), ArrowType::Utf8) => decimals(&field.name, array.as_string(), digits, scale)?,
         (DataType::Timestamp, ArrowType::Int64) => ticks(&array, field.precision)?,
         (data_type, _) if is_text && data_type.is_variable() => array,
         _ => convert(&field.name, &Column::Array(Arc::clone(&array)), field.data_type, field.precision, array.len(), false, zone)?,
     };
     Ok(BoundColumn { data_type: field.data_type, array, present })
+}
+
+/// Texts as decimals; digits that a column does not have are rounded half away from zero.
+fn decimals(name: &str, texts: &StringArray, digits: u8, scale: u8) -> Result<ArrayRef> {
+    let refused = |text: &str| Error::with(code::OUT_OF_RANGE, format!("column {name}, value {text}: does not fit DECIMAL({digits},{scale})"));
+    let cells = texts.iter().map(|text| text.map(|text| decimal(text, digits, scale).ok_or_else(|| refused(text))).transpose());
+    let array = Decimal128Array::from(cells.collect::<Result<Vec<_>>>()?).with_precision_and_scale(digits, scale as i8);
+    Ok(Arc::new(array.map_err(Error::internal)?))
+}
+
+fn decimal(text: &str, digits: u8, scale: u8) -> Option<i128> {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if whole.len() + fraction.len() == 0 || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let places = usize::from(scale);
+    let mut value = 0_i128;
+    for digit in whole.bytes().chain(fraction.bytes().chain(std::iter::repeat(b'0')).take(places)) {
+        value = value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+    }
+    if fraction.as_bytes().get(places).is_some_and(|digit| *digit >= b'5') {
+        value += 1;
+    }
+    (value < 10_i128.pow(u32::from(digits))).then_some(if negative { -value } else { value })
 }
 
 /// Ticks as timestamps of this precision.
@@ -181,4 +209,69 @@ fn names(array: &ArrayRef) -> Result<Vec<String>> {
     let bytes = array.as_binary_opt::<i32>().ok_or_else(|| Error::with(code::INVALID_PARAMETERS, "table names are text"))?;
     let text = |name: &[u8]| String::from_utf8(name.to_vec()).ok().filter(|name| !name.is_empty());
     bytes.iter().map(|name| name.and_then(text).ok_or_else(missing)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Int32Array, types::TimestampMicrosecondType};
+
+    use super::*;
+
+    #[test]
+    fn texts_as_decimals() {
+        for (text, digits, scale, value) in [
+            ("0.995", 10, 2, Some(100)),
+            ("-0.994", 10, 2, Some(-99)),
+            ("-1.005", 10, 2, Some(-101)),
+            ("12", 4, 2, Some(1_200)),
+            ("+.5", 4, 1, Some(5)),
+            ("99.999", 4, 2, None),
+            ("100", 4, 2, None),
+            ("1e3", 10, 0, None),
+            ("", 10, 0, None),
+            (".", 10, 0, None),
+            ("99999999999999999999999999999999999999", 38, 0, Some(10_i128.pow(38) - 1)),
+        ] {
+            assert_eq!(decimal(text, digits, scale), value, "{text}");
+        }
+    }
+
+    fn field(name: &str, data_type: DataType, role: FieldRole) -> StatementField {
+        StatementField { name: name.into(), data_type, precision: Precision::Micro, role }
+    }
+
+    fn column(data_type: DataType, array: ArrayRef) -> BoundColumn {
+        BoundColumn { data_type, array, present: None }
+    }
+
+    #[test]
+    fn rows_that_name_the_same_table_go_together() {
+        let fields = [
+            field("tbname", DataType::Varchar(192), FieldRole::Table),
+            field("t", DataType::Int, FieldRole::Tag),
+            field("v", DataType::Int, FieldRole::Column),
+        ];
+        let columns = [
+            column(DataType::Varchar(0), Arc::new(StringArray::from(vec!["a", "a", "b"]))),
+            column(DataType::Int, Arc::new(Int32Array::from(vec![1, 1, 2]))),
+            column(DataType::Int, Arc::new(Int32Array::from(vec![5, 6, 7]))),
+        ];
+        let binds = tables(&fields, &columns).unwrap();
+        let shape: Vec<_> = binds.iter().map(|bind| (bind.name.as_deref(), bind.tags[0].array.len(), bind.columns[0].array.len())).collect();
+        assert_eq!(shape, [(Some("a"), 1, 2), (Some("b"), 1, 1)]);
+        assert!(tables(&fields, &columns[..2]).is_err());
+        let nameless = column(DataType::Varchar(0), Arc::new(StringArray::from(vec![Some("a"), None, Some("")])));
+        assert!(tables(&fields, &[nameless, columns[1].clone(), columns[2].clone()]).is_err());
+    }
+
+    #[test]
+    fn integers_are_ticks_and_instants_move() {
+        let time = field("ts", DataType::Timestamp, FieldRole::Column);
+        let micros = |array: ArrayRef| {
+            let made = fit(&time, column(DataType::Timestamp, array), &Zone::utc()).unwrap();
+            made.array.as_primitive::<TimestampMicrosecondType>().value(0)
+        };
+        assert_eq!(micros(Arc::new(Int64Array::from(vec![7]))), 7);
+        assert_eq!(micros(Arc::new(PrimitiveArray::<TimestampMillisecondType>::from(vec![7]))), 7_000);
+    }
 }

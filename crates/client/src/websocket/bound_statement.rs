@@ -125,7 +125,7 @@ impl Statement for WebSocketStatement {
                 let prepared = lease.prepared()?;
                 let fields = prepared.fields.clone().ok_or_else(|| Error::new(code::STMT_API_USAGE_ERROR))?;
                 let named = |bind: TableBind| TableBind { name: bind.name.or_else(|| table.clone()), ..bind };
-                let tables = tables.into_iter().map(|bind| travelling(&fields, named(bind), &zone)).collect::<Result<Vec<_>>>()?;
+                let tables = tables.into_iter().map(|bind| Ok(sendable(table_of(&fields, named(bind), &zone)?))).collect::<Result<Vec<_>>>()?;
                 send(prepared, tables, deadline)
             }
             Kind::First(stepwise) => tables.into_iter().try_for_each(|table| stepwise.bind(table, &zone, deadline)),
@@ -183,13 +183,16 @@ impl Statement for WebSocketStatement {
 }
 
 /// A table's cells as its fields want them.
-fn travelling(fields: &[StatementField], table: TableBind, zone: &Zone) -> Result<TableBind> {
+fn table_of(fields: &[StatementField], table: TableBind, zone: &Zone) -> Result<TableBind> {
     let of = |role: FieldRole| fields.iter().filter(move |field| field.role == role);
-    let fit = |role: FieldRole, columns: Vec<BoundColumn>| -> Result<Vec<BoundColumn>> {
-        Ok(fitted(of(role), columns, zone)?.into_iter().map(statement::sendable).collect())
-    };
-    let tags = if table.tags.is_empty() { Vec::new() } else { fit(FieldRole::Tag, table.tags)? };
-    Ok(TableBind { name: table.name, tags, columns: fit(FieldRole::Column, table.columns)? })
+    let tags = if table.tags.is_empty() { Vec::new() } else { fitted(of(FieldRole::Tag), table.tags, zone)? };
+    Ok(TableBind { name: table.name, tags, columns: fitted(of(FieldRole::Column), table.columns, zone)? })
+}
+
+/// The cells as statements of the second kind carry them.
+fn sendable(table: TableBind) -> TableBind {
+    let all = |columns: Vec<BoundColumn>| columns.into_iter().map(statement::sendable).collect();
+    TableBind { name: table.name, tags: all(table.tags), columns: all(table.columns) }
 }
 
 /// Binds tables in as many messages as they need.
@@ -280,7 +283,7 @@ impl Stepwise {
             self.set_table(name, deadline)?;
         }
         let fields = self.fields(deadline)?.to_vec();
-        let table = travelling(&fields, table, zone)?;
+        let table = table_of(&fields, table, zone)?;
         let of =
             |role: FieldRole| fields.iter().filter(move |field| field.role == role).map(|field| arrow::field(&field.name, field.data_type, field.precision));
         if !table.tags.is_empty() {

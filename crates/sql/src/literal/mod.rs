@@ -251,7 +251,8 @@ pub(crate) fn convert_scalar(scalar: Scalar<'_>, target: DataType, name: &str, c
             }
             Ok(Value::Geometry(shape))
         }
-        DataType::VarBinary(_) | DataType::Blob | DataType::MediumBlob => Ok(bytes_value(binary(plain_text(scalar), name)?, target, name)?),
+        DataType::VarBinary(_) => Ok(bytes_value(binary(plain_text(scalar), name, MAX_VARCHAR)?, target, name)?),
+        DataType::Blob | DataType::MediumBlob => Ok(bytes_value(binary(plain_text(scalar), name, target.length())?, target, name)?),
         _ => Ok(bytes_value(plain_text(scalar).as_bytes().to_vec(), target, name)?),
     }
 }
@@ -267,13 +268,13 @@ fn plain_text(scalar: Scalar<'_>) -> &str {
 }
 
 /// Bytes of `\x0102`, or the text's own.
-pub(crate) fn binary(text: &str, name: &str) -> Result<Vec<u8>> {
+pub(crate) fn binary(text: &str, name: &str, longest: u32) -> Result<Vec<u8>> {
     let Some(digits) = text.strip_prefix("\\x") else { return Ok(text.as_bytes().to_vec()) };
     let invalid = || Error::with(code::INVALID_VARBINARY_VALUE, format!("Invalid varbinary value: {name}"));
     if digits.len() % 2 != 0 {
         return Err(invalid());
     }
-    if digits.len() > 2 * MAX_VARCHAR as usize {
+    if digits.len() > 2 * longest as usize {
         return Err(too_long(name));
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);

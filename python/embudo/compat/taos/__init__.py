@@ -1,93 +1,86 @@
-"""``taos`` of taospy 2.8.10, as far as connections, cursors, results, fields, errors and constants go. ``EMBUDO_DSN`` says to what."""
+"""``taos`` of taospy 2.8.10 in all its names: connections, cursors, results, statements, schemaless writing, subscriptions, and the C
+interface's functions over the same sessions. A connection goes to where ``EMBUDO_DSN`` leads, else over WebSocket."""
 
 from __future__ import annotations
 
-from typing import Any
+from embudo.compat.lazy import attributes
 
-from embudo.compat.taos.connection import TaosConnection, connect
-from embudo.compat.taos.constants import (
-    TSDB_CONNECTIONS_MODE,
-    TSDB_OPTION_CONNECTION,
-    FieldType,
-    SmlPrecision,
-    SmlProtocol,
-    TaosOption,
-)
-from embudo.compat.taos.cursor import TaosCursor
-from embudo.compat.taos.error import (
-    ConnectionError,
-    DatabaseError,
-    DataError,
-    DataTypeAndRangeError,
-    Error,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    LinesError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-    ResultError,
-    SchemalessError,
-    StatementError,
-    TmqError,
-    Warning,
-)
-from embudo.compat.taos.field import TaosField, TaosFields, get_tz, set_tz
-from embudo.compat.taos.precision import PrecisionEnum, PrecisionError
-from embudo.compat.taos.result import TaosBlocks, TaosResult, TaosRow, TaosRows
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-__version__ = "2.8.10"
+    from embudo.compat.taos.bind import *  # noqa: F403
+    from embudo.compat.taos.bind2 import *  # noqa: F403
+    from embudo.compat.taos.bind_base import *  # noqa: F403
+    from embudo.compat.taos.cinterface import *  # noqa: F403
+    from embudo.compat.taos.connection import *  # noqa: F403
+    from embudo.compat.taos.constants import *  # noqa: F403
+    from embudo.compat.taos.cursor import *  # noqa: F403
+    from embudo.compat.taos.error import *  # noqa: F403
+    from embudo.compat.taos.field import *  # noqa: F403
+    from embudo.compat.taos.field_v3 import *  # noqa: F403
+    from embudo.compat.taos.precision import *  # noqa: F403
+    from embudo.compat.taos.result import *  # noqa: F403
+    from embudo.compat.taos.schemaless import *  # noqa: F403
+    from embudo.compat.taos.statement import *  # noqa: F403
+    from embudo.compat.taos.statement2 import *  # noqa: F403
+    from embudo.compat.taos.subscription import *  # noqa: F403
 
-__all__ = [
+__all__ = [  # noqa: F822 (made when they are asked for)
+    "IGNORE",
     "IS_V3",
     "TAOS_FIELD_COL",
     "TAOS_FIELD_QUERY",
     "TAOS_FIELD_TAG",
     "TAOS_FIELD_TBNAME",
-    "TSDB_CONNECTIONS_MODE",
-    "TSDB_OPTION_CONNECTION",
-    "ConnectionError",
-    "DataError",
-    "DataTypeAndRangeError",
-    "DatabaseError",
-    "Error",
-    "FieldType",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "LinesError",
-    "NotSupportedError",
-    "OperationalError",
+    "BindTable",
     "PrecisionEnum",
-    "PrecisionError",
-    "ProgrammingError",
-    "ResultError",
-    "SchemalessError",
     "SmlPrecision",
     "SmlProtocol",
-    "StatementError",
-    "TaosBlocks",
+    "TaosBind",
     "TaosConnection",
     "TaosCursor",
-    "TaosField",
-    "TaosFields",
-    "TaosOption",
     "TaosResult",
     "TaosRow",
     "TaosRows",
-    "TmqError",
-    "Warning",
+    "TaosStmt",
+    "TaosStmt2",
+    "TaosStmt2Option",
     "__version__",
     "connect",
-    "get_tz",
-    "paramstyle",
-    "set_tz",
-    "threadsafety",
+    "connect_test",
+    "new_bind_param",
+    "new_bind_params",
+    "new_multi_bind",
+    "new_multi_binds",
+    "utils",
 ]
 
-SUBMODULES = ("connection", "constants", "cursor", "error", "field", "precision", "result", "sqlalchemy")
+#: Modules by the names that users import them by.
+SUBMODULES = (
+    "bind",
+    "bind2",
+    "bind_base",
+    "cinterface",
+    "connection",
+    "constants",
+    "cursor",
+    "error",
+    "field",
+    "field_v3",
+    "log",
+    "precision",
+    "result",
+    "schemaless",
+    "sqlalchemy",
+    "statement",
+    "statement2",
+    "subscription",
+    "tmq",
+    "utils",
+)
 
+__version__ = "2.8.10"
 threadsafety = 2
 paramstyle = "qmark"
 IS_V3 = True
@@ -96,25 +89,49 @@ TAOS_FIELD_TAG = 2
 TAOS_FIELD_QUERY = 3
 TAOS_FIELD_TBNAME = 4
 
-_NOT_YET = frozenset(
-    [
-        "BindTable",
-        "TaosBind",
-        "TaosConsumer",
-        "TaosMultiBind",
-        "TaosStmt",
-        "TaosStmt2",
-        "TaosStmt2Option",
-        "new_bind_param",
-        "new_bind_params",
-        "new_multi_bind",
-        "new_multi_binds",
-        "tmq",
-    ]
+_named = attributes(
+    __name__,
+    (
+        "connection",
+        "error",
+        "constants",
+        "precision",
+        "field",
+        "result",
+        "cursor",
+        "schemaless",
+        "bind_base",
+        "bind",
+        "bind2",
+        "field_v3",
+        "statement",
+        "statement2",
+        "subscription",
+        "cinterface",
+    ),
 )
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NOT_YET:
-        raise AttributeError(f"taos.{name} is not in this version of Embudo: statements and subscriptions are to come")
-    raise AttributeError(f"module 'taos' has no attribute {name!r}")
+    if name in SUBMODULES:
+        import importlib
+
+        return importlib.import_module(f"embudo.compat.taos.{name}")
+    if name == "taos":
+        import sys
+
+        return sys.modules[__name__]
+    try:
+        return _named(name)
+    except AttributeError:
+        # The official package exports all of ctypes.
+        if not name.startswith("_"):
+            import ctypes
+
+            if hasattr(ctypes, name):
+                return getattr(ctypes, name)
+        raise
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *SUBMODULES, "Error", "threadsafety", "paramstyle"})

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embudo import errors as typed
+from embudo.compat.format_text import formatted
 from embudo.compat.taos.constants import FieldType
 from embudo.compat.taos.error import OperationalError, ProgrammingError, translated
 from embudo.compat.taos.result import TaosResult
@@ -105,7 +106,8 @@ class TaosCursor:
             raise translated(error) from error
         if result.affected is not None:
             return self._done(result.affected)
-        self._result = TaosResult(result, self.decode_binary)
+        self._result = TaosResult(result, True, self.decode_binary)
+        self._result._owner = self._connection
         self._description = [(field.name, field.type, None, None, None, None, False) for field in self._result.fields]
         return self._result
 
@@ -135,7 +137,7 @@ class TaosCursor:
         if isinstance(data_list[0], dict):
             affected = 0
             for row in data_list:
-                affected += self._count(self.execute(_formatted(operation, row), None, req_id))
+                affected += self._count(self.execute(formatted(operation, (), row, ProgrammingError), None, req_id))
         else:
             text = operation + "".join(f" {tuple(row)!r} " for row in data_list)
             affected = self._count(self.execute(text, None, req_id))
@@ -170,7 +172,9 @@ class TaosCursor:
         self._rowcount = result.row_count
         return rows
 
-    fetchall_row = fetchall
+    def fetchall_row(self) -> list[tuple[Any, ...]]:
+        """The rows that are left."""
+        return self.fetchall()
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return self
@@ -181,7 +185,9 @@ class TaosCursor:
             raise StopIteration
         return row
 
-    next = __next__
+    def next(self) -> tuple[Any, ...]:
+        """The next row."""
+        return self.__next__()
 
     def df(self) -> pandas.DataFrame:
         """The rows that are left as a pandas frame."""
@@ -195,9 +201,9 @@ class TaosCursor:
         """The columns of the result."""
         return [] if self._result is None else self._result.fields
 
-    def istype(self, col: int, name: str) -> bool:
+    def istype(self, col: int, dataType: str) -> bool:  # noqa: N803 (the official name)
         """Whether a column has the type of this name."""
-        code = _TYPES.get(name.upper().strip())
+        code = _TYPES.get(dataType.upper().strip())
         return code is not None and self._description[col][1] == code
 
     def log(self, logfile: str) -> None:
@@ -249,11 +255,3 @@ def _rows(operation: str, params: Any) -> Any:
         return [row for table in params for row in zip(*table, strict=True)]
     return params
 
-
-def _formatted(operation: str, values: dict[str, Any]) -> str:
-    import string
-
-    for _, field, _, _ in string.Formatter().parse(operation):
-        if field is not None and not field.isidentifier():
-            raise ProgrammingError(f"a format field is a plain name, not {field!r}")
-    return operation.format(**values)

@@ -9,6 +9,7 @@ __all__ = [
     "DataError",
     "DataTypeAndRangeError",
     "DatabaseError",
+    "ErrMsg",
     "Error",
     "IntegrityError",
     "InterfaceError",
@@ -23,6 +24,13 @@ __all__ = [
     "TmqError",
     "Warning",
 ]
+
+
+class ErrMsg:
+    """Texts of errors of statements."""
+
+    STMT2_NULL = "stmt2 object is null"
+    STMT2_COUNT_NOTMATCH = "count is not match"
 
 
 class Warning(Exception):

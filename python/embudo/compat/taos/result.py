@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embudo import _embudo
 from embudo import errors as typed
+from embudo.compat.taos import asynchronous
 from embudo.compat.taos.error import OperationalError, ResultError, translated
 from embudo.compat.taos.field import TaosFields, fields_of, get_tz
 
@@ -38,9 +39,19 @@ def zone_name(tz: datetime.tzinfo) -> str:
 
 
 class TaosResult:
-    """The result of ``conn.query``; it iterates over rows as tuples."""
+    """The result of ``conn.query``; it iterates over rows as tuples.
 
-    def __init__(self, result: _embudo.Result, decode_binary: bool = True) -> None:
+    ``result`` may also be the number that a callback of ``query_a`` is given. ``close_after`` has no meaning here: a result is let go
+    with its last holder.
+    """
+
+    def __init__(self, result: Any, close_after: bool = False, decode_binary: bool = True) -> None:
+        if isinstance(result, int):
+            result = asynchronous.taken(result)
+        # What functions of `taos.cinterface` give holds one.
+        result = getattr(result, "result", result)
+        self._close_after = close_after
+        self._owner: object = None
         self._result: _embudo.Result | None = result
         self._affected = result.affected or 0
         self._described = [] if result.affected is not None else result.fields
@@ -109,7 +120,9 @@ class TaosResult:
             raise StopIteration
         return row
 
-    next = __next__
+    def next(self) -> tuple[Any, ...]:
+        """The next row."""
+        return self.__next__()
 
     def _left(self) -> list[tuple[Any, ...]]:
         """What iteration has read ahead."""
@@ -153,6 +166,27 @@ class TaosResult:
 
         return pyarrow.table(self._open().table())
 
+    def fetch_rows_a(self, callback: Any, param: Any) -> None:
+        """Fetches the next rows in another thread and calls ``callback(param, result, number of rows)``: 0 at the end, below 0 for a
+        failure. :meth:`rows_iter` then gives these rows."""
+        asynchronous.fetch(self, callback, param)
+
+    def get_topic_name(self) -> str | None:
+        """The topic of a message; None for the result of a statement."""
+        return None
+
+    def get_vgroup_id(self) -> int:
+        """The vgroup of a message; -1 for the result of a statement."""
+        return -1
+
+    def get_table_name(self) -> str | None:
+        """The table of a message's rows; None for the result of a statement."""
+        return None
+
+    def get_db_name(self) -> str | None:
+        """The database of a message; None for the result of a statement."""
+        return None
+
     def stop_query(self) -> None:
         """Lets the rows that are left go."""
         if self._result is not None:
@@ -191,7 +225,7 @@ class TaosRows:
 
     def __init__(self, result: TaosResult, num_of_rows: int | None = None) -> None:
         self._result = result
-        self._limit = num_of_rows
+        self._left = num_of_rows
 
     @property
     def row_count(self) -> int:
@@ -202,14 +236,21 @@ class TaosRows:
         return self
 
     def __next__(self) -> TaosRow:
-        if self._limit is not None and self._limit <= self._result.row_count:
+        if self._left is not None and self._left <= 0:
             raise StopIteration
-        rows = self._result._fetch(1)
-        if not rows:
-            raise StopIteration
-        return TaosRow(self._result, rows[0])
+        row = next(self._result._block, None)
+        if row is None:
+            rows = self._result._fetch(1)
+            if not rows:
+                raise StopIteration
+            row = rows[0]
+        if self._left is not None:
+            self._left -= 1
+        return TaosRow(self._result, row)
 
-    next = __next__
+    def next(self) -> TaosRow:
+        """The next row."""
+        return self.__next__()
 
 
 class TaosRow:
@@ -223,7 +264,13 @@ class TaosRow:
         """The values."""
         return self._row
 
-    as_tuple = row
+    def as_tuple(self) -> tuple[Any, ...]:
+        """The values."""
+        return self._row
+
+    def as_ptr(self) -> tuple[Any, ...]:
+        """What functions of :mod:`taos.cinterface` take."""
+        return self._row
 
     def as_dict(self) -> dict[str, Any]:
         """The values by column name."""
@@ -236,8 +283,7 @@ class TaosRow:
         return self._row[place]
 
     def __str__(self) -> str:
-        cells = zip(self._result._described, self._row, strict=True)
-        return " ".join(_shown(described[1], value, self._result.precision) for described, value in cells)
+        return printed(self._row, [described[1] for described in self._result._described], self._result.precision)
 
 
 class TaosBlocks:
@@ -252,7 +298,14 @@ class TaosBlocks:
     def __next__(self) -> tuple[list[tuple[Any, ...]], int]:
         return self._result.fetch_block()
 
-    next = __next__
+    def next(self) -> tuple[list[tuple[Any, ...]], int]:
+        """The next block."""
+        return self.__next__()
+
+
+def printed(row: Sequence[Any], codes: Sequence[int], precision: int) -> str:
+    """A row as the C interface prints it."""
+    return " ".join(_shown(code, value, precision) for code, value in zip(codes, row, strict=True))
 
 
 def _shown(code: int, value: Any, precision: int) -> str:

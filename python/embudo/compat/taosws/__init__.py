@@ -1,51 +1,107 @@
-"""``taosws``: WebSocket is not in this version; connecting says what to use instead."""
+"""``taosws`` of taos-ws-py 0.7.0 in all its names: connections, cursors, statements, schemaless writing, consumers. ``EMBUDO_DSN`` sends
+them elsewhere than over WebSocket."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from embudo.compat.lazy import attributes
 
-from embudo.errors import (
-    DatabaseError,
-    DataError,
-    Error,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-    Warning,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from embudo.compat.taosws.connection import *  # noqa: F403
+    from embudo.compat.taosws.consumer import *  # noqa: F403
+    from embudo.compat.taosws.cursor import *  # noqa: F403
+    from embudo.compat.taosws.enums import *  # noqa: F403
+    from embudo.compat.taosws.errors import *  # noqa: F403
+    from embudo.compat.taosws.statement import *  # noqa: F403
+    from embudo.compat.taosws.views import *  # noqa: F403
 
-__all__ = [
+__all__ = [  # noqa: F822 (made when they are asked for)
+    "Connection",
+    "ConnectionError",
+    "Consumer",
+    "ConsumerException",
+    "Cursor",
     "DataError",
     "DatabaseError",
     "Error",
+    "FetchError",
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "Message",
     "NotSupportedError",
     "OperationalError",
     "ProgrammingError",
+    "PyColumnView",
+    "PyPrecision",
+    "PySchemalessPrecision",
+    "PySchemalessProtocol",
+    "PyStmt2BindParam",
+    "PyTagView",
+    "QueryError",
+    "TaosField",
+    "TaosResult",
+    "TaosStmt",
+    "TaosStmt2",
     "Warning",
     "__version__",
     "apilevel",
+    "big_int_to_tag",
+    "big_ints_to_column",
+    "binary_to_column",
+    "blob_to_column",
+    "bool_to_tag",
+    "bools_to_column",
     "connect",
+    "decimal64_to_column",
+    "decimal_to_column",
+    "double_to_tag",
+    "doubles_to_column",
+    "float_to_tag",
+    "floats_to_column",
+    "geometry_to_column",
+    "geometry_to_tag",
+    "int_to_tag",
+    "ints_to_column",
+    "json_to_column",
+    "json_to_tag",
+    "micros_timestamps_to_column",
+    "millis_timestamps_to_column",
+    "nanos_timestamps_to_column",
+    "nchar_to_column",
+    "nchar_to_tag",
     "paramstyle",
+    "small_int_to_tag",
+    "small_ints_to_column",
+    "stmt2_bind_param_view",
     "threadsafety",
+    "timestamp_to_tag",
+    "tiny_int_to_tag",
+    "tiny_ints_to_column",
+    "u_big_int_to_tag",
+    "u_int_to_tag",
+    "u_small_int_to_tag",
+    "u_tiny_int_to_tag",
+    "unsigned_big_ints_to_column",
+    "unsigned_ints_to_column",
+    "unsigned_small_ints_to_column",
+    "unsigned_tiny_ints_to_column",
+    "varbinary_to_column",
+    "varbinary_to_tag",
+    "varchar_to_column",
+    "varchar_to_tag",
 ]
 
-SUBMODULES: tuple[str, ...] = ()
+#: Modules by the names that users import them by.
+SUBMODULES = ("sqlalchemy",)
 
 __version__ = "0.7.0"
 apilevel = "2.0"
 threadsafety = 2
 paramstyle = "pyformat"
 
+__getattr__ = attributes(__name__, ("connection", "errors", "cursor", "enums", "views", "statement", "consumer"))
 
-def connect(dsn: str | None = None, **kwargs: Any) -> NoReturn:
-    """Raises InterfaceError: WebSocket is not in this version."""
-    raise InterfaceError(
-        "taosws.connect: the WebSocket transport is not in this version of Embudo; embudo.connect('taosrest://user:password@host:6041') "
-        "and taosrest.connect(url=...) reach the same servers over REST, embudo.connect('./data') runs embedded"
-    )
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taos.bind`."""
+
+from embudo.compat.taos.bind import *  # noqa: F403

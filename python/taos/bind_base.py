@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taos.bind_base`."""
+
+from embudo.compat.taos.bind_base import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taos.cinterface`."""
+
+from embudo.compat.taos.cinterface import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taos.log`."""
+
+from embudo.compat.taos.log import *  # noqa: F403

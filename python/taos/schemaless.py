@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taos.schemaless`."""
+
+from embudo.compat.taos.schemaless import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taos.subscription`."""
+
+from embudo.compat.taos.subscription import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""Alias of :mod:`embudo.compat.taosws.sqlalchemy`."""
+
+from embudo.compat.taosws.sqlalchemy import *  # noqa: F403
