@@ -1,5 +1,5 @@
 //! Runs `tests/slt/**/*.slt` on every transport, each file on a fresh in-memory database. `SLT_ONLY=text` picks files by
-//! name, `SLT_TRANSPORT=embedded|rest|websocket` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
+//! name, `SLT_TRANSPORT=embedded|rest|websocket|native` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
 //!
 //! A statement `LOGIN user password [database]` goes on as that user; a file begins as root.
 
@@ -44,9 +44,10 @@ impl DB for Session {
         if let Some(words) = sql.strip_prefix("LOGIN ") {
             let words: Vec<&str> = words.split_whitespace().collect();
             let (user, password) = (words.first().copied().unwrap_or_default(), words.get(1).copied().unwrap_or_default());
-            self.driver = self.fixture.connect(user, password, words.get(2).copied().unwrap_or_default())?;
+            let driver = self.fixture.connect(user, password, words.get(2).copied().unwrap_or_default())?;
             // Some transports log in with the first statement only.
-            self.driver.execute("SELECT SERVER_STATUS()", &[])?;
+            driver.execute("SELECT SERVER_STATUS()", &[])?;
+            self.driver = driver;
             return Ok(DBOutput::StatementComplete(0));
         }
         let result = self.driver.execute(sql, &[])?;
@@ -84,17 +85,31 @@ impl Fixture {
             return Ok(Self::Embedded(number));
         }
         let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() })?;
-        let scheme = if transport == "websocket" { "taosws" } else { "taosrest" };
+        let scheme = match transport {
+            "websocket" => "taosws",
+            "native" => "taos+native",
+            _ => "taosrest",
+        };
         Ok(Self::Server(Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..ServerOptions::default() })?, scheme))
     }
 
     fn connect(&self, user: &str, password: &str, database: &str) -> Result<Box<dyn Driver>, Error> {
         let dsn = match self {
             Self::Embedded(number) => format!("embudo://{user}:{password}@/:memory:slt{number}?timezone=UTC&database={database}"),
-            Self::Server(server, scheme) => format!("{scheme}://{user}:{password}@{}/{database}?timezone=UTC", server.address()),
+            Self::Server(server, scheme) => {
+                // Our own C library is asked for by its path; it speaks WebSocket to the server.
+                let library = if *scheme == "taos+native" { format!("&library_path={}", own_library()?) } else { String::new() };
+                format!("{scheme}://{user}:{password}@{}/{database}?timezone=UTC{library}", server.address())
+            }
         };
         connect(&Dsn::parse(&dsn)?, &ConnectOptions::default())
     }
+}
+
+/// The C library that was built with this program.
+fn own_library() -> Result<String, Error> {
+    let program = std::env::current_exe().map_err(|source| Error::io("looking for this program", source))?;
+    Ok(program.with_file_name("libtaos.so").to_string_lossy().into_owned())
 }
 
 fn corpus(folder: &Path) -> Vec<PathBuf> {
@@ -131,7 +146,7 @@ fn main() -> ExitCode {
     let chosen = std::env::var("SLT_TRANSPORT").ok();
     let complete = std::env::var_os("SLT_COMPLETE").is_some();
     let (mut passed, mut failed) = (0, 0);
-    for transport in ["embedded", "rest", "websocket"] {
+    for transport in ["embedded", "rest", "websocket", "native"] {
         if chosen.as_deref().is_some_and(|chosen| chosen != transport) || (complete && transport != "embedded") {
             continue;
         }

@@ -21,9 +21,9 @@ LAYERS: dict[str, set[str]] = {
     "client": {"types", "sql", "wire", "engine"},
     "server": {"types", "engine", "wire"},
     "cli": {"types", "client", "engine", "server", "sql", "storage", "wire"},
-    "libtaos": {"types", "client"},
+    "libtaos": {"types", "client", "wire"},
     "python": {"types", "client", "engine", "server", "cli", "wire", "sql"},
-    "tests": {"types", "client", "engine", "server", "storage"},
+    "tests": {"types", "client", "engine", "server", "storage", "libtaos"},
 }
 # A runtime starts only where a server runs.
 KNOWS_TOKIO = {"server", "cli"}
