@@ -62,7 +62,10 @@ class TaosCompiler(compiler.SQLCompiler):
         left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
         escape = binary.modifiers.get("escape")
         if escape is not None and escape != "\\":
-            right = f"REPLACE({right}, {_literal(escape)}, {_literal(chr(92))})"
+            # What is escaped twice is set aside meanwhile.
+            aside, backslash = "\x01", "\\"
+            for old, new in ((backslash, backslash * 2), (escape * 2, aside), (escape, backslash), (aside, escape)):
+                right = f"REPLACE({right}, {_literal(old)}, {_literal(new)})"
         return f"{left} {word} {right}"
 
     def visit_column(self, column: Any, *arguments: Any, **kw: Any) -> str:
@@ -85,10 +88,6 @@ class TaosCompiler(compiler.SQLCompiler):
 
     def visit_false(self, expr: Any, **kw: Any) -> str:
         return "FALSE"
-
-    def get_select_precolumns(self, select: Any, **kw: Any) -> str:
-        """DISTINCT, which SELECT DISTINCT ON has not."""
-        return "DISTINCT " if select._distinct else ""
 
     def visit_is_distinct_from_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         """Unequal, with NULL as a value like others."""

@@ -12,7 +12,7 @@ from sqlalchemy.sql import compiler
 
 from embudo.sqlalchemy.compilers import TaosCompiler, TaosDDLCompiler, TaosIdentifierPreparer
 from embudo.sqlalchemy.reflection import Reflection
-from embudo.sqlalchemy.types import COLUMN_TYPES, TaosTypeCompiler, resolve_type
+from embudo.sqlalchemy.types import COLUMN_TYPES, TYPES_MAP, TaosTypeCompiler, resolve_type
 
 __all__ = ["BaseDialect", "TaosDialect", "TaosRestDialect", "TaosRestHttpsDialect", "TaosWsDialect", "TaosWssDialect"]
 
@@ -37,6 +37,8 @@ class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # p
     supports_statement_cache = True
     supports_native_boolean = True
     supports_native_decimal = True
+    # ``/`` gives fractions of integers too.
+    div_is_floordiv = False
     supports_alter = False
     supports_comments = False
     supports_default_values = False
@@ -85,8 +87,8 @@ class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # p
         return (getattr(e, "errno", 0) & 0xFFFF) in (0x000B, 0x0015, 0x0018, 0x020B, 0x0213, 0x0215)
 
     def _resolve_type(self, type_: str) -> Any:
-        """The class of a type's name."""
-        return type(resolve_type(type_))
+        """The class of a type's name, as the official dialects have it."""
+        return TYPES_MAP.get(type_) or type(resolve_type(type_))
 
 
 class TaosRestDialect(BaseDialect):

@@ -92,6 +92,7 @@ class Reflection:
         """Views of a database that is named."""
         return [row[0] for row in self._rows(connection, f"SHOW {self._place(schema)}VIEWS")] if schema else []
 
+    @cached
     def has_table(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> bool:
         """Whether there is such a table, supertable or child."""
         return bool(self._rows(connection, f"DESCRIBE {self._table(table_name, schema)}"))
@@ -109,7 +110,6 @@ class Reflection:
                 "type": resolve_type(row[1], row[2]),
                 "nullable": place > 0,
                 "default": None,
-                "autoincrement": False,
             }
             if len(row) > 3 and row[3] == "TAG":
                 column["dialect_options"] = {"taos_tag": True}

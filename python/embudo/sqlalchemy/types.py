@@ -36,6 +36,18 @@ TYPES_MAP: dict[str, type[types.TypeEngine[Any]]] = {
     "MEDIUMBLOB": types.BLOB,
 }
 
+# What reflection gives where SQLAlchemy has the very type.
+_EXACT: dict[str, type[types.TypeEngine[Any]]] = {
+    "BOOL": types.BOOLEAN,
+    "TIMESTAMP": types.TIMESTAMP,
+    "SMALLINT": types.SMALLINT,
+    "INT": types.INTEGER,
+    "BIGINT": types.BIGINT,
+    "VARCHAR": types.VARCHAR,
+    "NCHAR": types.NCHAR,
+    "VARBINARY": types.VARBINARY,
+}
+
 _DECIMAL = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 _WITH_LENGTH = (types.String, types.BINARY)
 
@@ -51,7 +63,7 @@ def resolve_type(name: str, length: int | None = None) -> types.TypeEngine[Any]:
     decimal = _DECIMAL.fullmatch(name)
     if decimal:
         return types.DECIMAL(int(decimal[1]), int(decimal[2]))
-    found = TYPES_MAP.get(name)
+    found = _EXACT.get(name) or TYPES_MAP.get(name)
     if found is None:
         return types.NullType()
     if length is not None and issubclass(found, _WITH_LENGTH):
@@ -124,19 +136,21 @@ class TaosBinary(types.LargeBinary):
         return processed
 
 
-def _decimal(value: Any) -> Any:
-    return decimal.Decimal(value) if isinstance(value, str) else value
-
-
 class TaosNumeric(types.Numeric):  # type: ignore[type-arg] # not subscriptable before 2.0
-    """DECIMAL; REST gives it as text."""
+    """DECIMAL; REST gives it as text, and expressions may give DOUBLE."""
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
         """As the type says, from whatever came."""
-        further = super().result_processor(dialect, coltype)
-        if further is None:
-            return _decimal
-        return lambda value: further(_decimal(value))
+        if not self.asdecimal:
+            return lambda value: None if value is None else float(value)
+        digits = self._effective_decimal_return_scale
+
+        def processed(value: Any) -> Any:
+            if isinstance(value, float):
+                return decimal.Decimal(f"{value:.{digits}f}")
+            return decimal.Decimal(value) if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+        return processed
 
 
 def _midnight(value: Any) -> Any:
@@ -217,6 +231,12 @@ class TaosTypeCompiler(compiler.GenericTypeCompiler):
 
     def visit_TIME(self, type_: Any, **kw: Any) -> str:  # noqa: N802
         return "VARCHAR(24)"
+
+    def visit_enum(self, type_: Any, **kw: Any) -> str:
+        # Lengths of VARCHAR are bytes.
+        return f"VARCHAR({max([1, *(len(name.encode()) for name in type_.enums)])})"
+
+    visit_ENUM = visit_enum  # noqa: N815
 
     def visit_uuid(self, type_: Any, **kw: Any) -> str:
         return "VARCHAR(36)"
