@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use embudo_catalog::{Catalog, CatalogOptions};
+use embudo_query::MemoryBudget;
 use embudo_storage::vfs::{MemoryVfs, RealVfs, Vfs, directory_identity};
 use embudo_storage::{Clock, Scheduler, SystemClock};
 use embudo_types::{Error, Result, Zone, code};
@@ -83,6 +84,7 @@ static ENGINE_GONE: Condvar = Condvar::new();
 #[derive(Debug)]
 pub struct Engine {
     catalog: Arc<Catalog>,
+    query_memory: Arc<MemoryBudget>,
     clock: Arc<dyn Clock>,
     scheduler: Arc<Scheduler>,
     zone: Zone,
@@ -115,6 +117,20 @@ fn opened_elsewhere(options: &EngineOptions, error: Error) -> Error {
         }
         _ => error,
     }
+}
+
+/// What queries may hold: beside memory tables (half) and the block cache (an eighth), with room to spare. Where there is a directory, sorts
+/// go on in files of it; what a process left there when it died is removed.
+fn query_memory(options: &EngineOptions, memory_limit: u64, vfs: &Arc<dyn Vfs>, directory: &Path) -> Result<Arc<MemoryBudget>> {
+    let budget = MemoryBudget::new(memory_limit / 4);
+    if options.read_only || !matches!(options.location, Location::Directory(_)) {
+        return Ok(Arc::new(budget));
+    }
+    let temporary = directory.join("temporary");
+    if vfs.exists(&temporary).unwrap_or(false) {
+        vfs.remove_directory(&temporary).map_err(|error| Error::io(format!("removing {}", temporary.display()), error))?;
+    }
+    Ok(Arc::new(budget.spilling_to(vfs.clone(), temporary)))
 }
 
 impl Engine {
@@ -161,14 +177,16 @@ impl Engine {
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory);
         let series_bytes = (memory_limit / 16).min(LARGEST_SERIES_CACHE);
         let catalog = Catalog::open(CatalogOptions {
-            vfs,
+            vfs: vfs.clone(),
             clock: clock.clone(),
             scheduler: scheduler.clone(),
-            directory,
+            directory: directory.clone(),
             in_memory,
             read_only: options.read_only,
             memory_limit: memory_limit / 2,
         })?;
+        // The catalogue holds the directory's lock from here on.
+        let query_memory = query_memory(&options, memory_limit, &vfs, &directory)?;
         let streams = Arc::<Streams>::default();
         let woken = streams.clone();
         let hub = Hub::new(clock.clone(), scheduler.clone());
@@ -179,6 +197,7 @@ impl Engine {
         }));
         Ok(Self {
             catalog,
+            query_memory,
             started: clock.now(),
             clock,
             scheduler,
@@ -236,6 +255,11 @@ impl Engine {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// What queries may hold.
+    pub fn query_memory(&self) -> &Arc<MemoryBudget> {
+        &self.query_memory
     }
 
     pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {

@@ -85,6 +85,7 @@ impl StatementContext<'_> {
             access: Arc::new(self.account.clone()),
             view_depth: 0,
             parameters: self.parameters.into(),
+            memory: self.engine.query_memory().clone(),
             cancel: self.cancel.clone(),
             scheduler: self.engine.scheduler().clone(),
         })

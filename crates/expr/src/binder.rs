@@ -269,7 +269,7 @@ impl<'a> Binder<'a> {
     fn in_list(&self, expr: &Expr, list: &[Expr], negated: bool) -> Result<BoundExpr> {
         let left = self.bind(expr)?;
         if left.data_type == DataType::Json {
-            return Err(Error::new(code::JSON_NOT_SUPPORT_IN_IN_NOTIN));
+            return Err(Error::with(code::UNEXPECTED_GENERIC_ERROR, "Json not support in in/notin operator"));
         }
         let item_type = match left.data_type {
             DataType::Varchar(_) => DataType::Varchar(MAX_VARCHAR),

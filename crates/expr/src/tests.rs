@@ -210,7 +210,7 @@ fn json_members() {
         ("j->'s' LIKE 's%'", "BOOL true|NULL|NULL"),
         ("j->'k' + 1", "DOUBLE 11|NULL|NULL"),
         ("j = '{}'", "[0x072D]: Json not support in this place"),
-        ("j->'k' IN (10)", "[0x072C]: Json not support in in/notin operator"),
+        ("j->'k' IN (10)", "[0x0110]: Json not support in in/notin operator"),
         ("TO_JSON('{\"a\": 1}')", "JSON {\"a\": 1}"),
     ]);
 }

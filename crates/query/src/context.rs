@@ -9,7 +9,7 @@ use embudo_expr::BindContext;
 use embudo_storage::Scheduler;
 use embudo_types::{Error, Precision, Result, Value, Zone, code};
 
-use crate::Access;
+use crate::{Access, MemoryBudget};
 
 /// Everything a statement's query needs from outside. NOW is fixed here, so that it is one value in the whole statement.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct QueryContext {
     pub view_depth: u32,
     /// Values of `?`, by place.
     pub parameters: Arc<[Value]>,
+    /// What queries may hold.
+    pub memory: Arc<MemoryBudget>,
     /// Stops the query from another thread.
     pub cancel: CancelToken,
     /// Runs the parallel parts of a query; results do not depend on how many threads it has.

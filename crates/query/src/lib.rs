@@ -10,6 +10,7 @@ mod array;
 mod bind;
 mod context;
 mod explain;
+mod memory;
 mod plan;
 mod run;
 mod window;
@@ -17,6 +18,7 @@ mod window;
 pub use access::{Access, Reach, child_in_reach, children_in_reach, tags_in_reach};
 pub use bind::interval_grid;
 pub use bind::row_query::{RowInput, RowQuery, RowSource};
+pub use memory::MemoryBudget;
 pub use context::{CancelToken, QueryContext, SystemTables};
 pub use window::grid::Grid as WindowGrid;
 

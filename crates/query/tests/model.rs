@@ -82,6 +82,7 @@ impl Fixture {
             access: Arc::new(()),
             view_depth: 0,
             parameters: Arc::from([]),
+            memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
             cancel: CancelToken::new(),
             scheduler: Scheduler::new(threads),
         });
@@ -329,6 +330,7 @@ fn a_cancelled_query_stops() {
         access: Arc::new(()),
             view_depth: 0,
         parameters: Arc::from([]),
+            memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
         cancel: CancelToken::new(),
         scheduler: Scheduler::new(1),
     });

@@ -54,6 +54,7 @@ codes! {
     RPC_NETWORK_BUSY = 0x0024, "rpc network busy";
     OPERATION_NOT_SUPPORTED = 0x0100, "Operation not supported";
     OUT_OF_MEMORY = 0x0102, "Out of Memory";
+    UNEXPECTED_GENERIC_ERROR = 0x0110, "Unexpected generic error";
     ACTION_IN_PROGRESS = 0x0111, "Action in progress";
     OUT_OF_RANGE = 0x0112, "Out of range";
     INVALID_MESSAGE = 0x0115, "Invalid message";

@@ -3,6 +3,8 @@
 mod consumer;
 pub(crate) mod ddl;
 mod hub;
+#[cfg(test)]
+mod kill_test;
 mod listing;
 mod partition;
 mod plan;
@@ -64,6 +66,7 @@ fn owner_context(session: &Session, topic: &Topic) -> Result<QueryContext> {
         access: Arc::new(account),
         view_depth: 0,
         parameters: Arc::from([]),
+        memory: engine.query_memory().clone(),
         cancel: CancelToken::new(),
         scheduler: engine.scheduler().clone(),
     })

@@ -18,6 +18,18 @@ pub(super) enum Key {
     Bytes(Box<[u8]>),
 }
 
+impl Key {
+    /// Bytes that an entry of a table takes under this key, with a value or two beside it.
+    pub fn entry_bytes(&self) -> usize {
+        const ENTRY: usize = 160;
+        match self {
+            Self::Null | Self::Bits(_) => ENTRY,
+            // Once as the key, once as the value.
+            Self::Bytes(bytes) => ENTRY + 2 * bytes.len(),
+        }
+    }
+}
+
 /// Calls `visit` with row and key of each cell in `start..end`.
 pub(super) fn keys(array: &ArrayRef, data_type: DataType, start: usize, end: usize, mut visit: impl FnMut(usize, Key) -> Result<()>) -> Result<()> {
     macro_rules! bits {

@@ -29,17 +29,19 @@ fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) ->
 
 fn create(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
     let separator = bound.constants.first().and_then(bytes_of).unwrap_or_default().to_vec();
-    Ok(Box::new(Join { data_type: bound.data_type, separator, texts: Vec::new() }))
+    Ok(Box::new(Join { data_type: bound.data_type, separator, texts: Vec::new(), held: 0 }))
 }
 
 struct Join {
     data_type: DataType,
     separator: Vec<u8>,
     texts: Vec<Option<Vec<u8>>>,
+    held: usize,
 }
 
 impl Join {
     fn append(&mut self, group: usize, text: &[u8]) {
+        self.held += 2 * (text.len() + self.separator.len());
         match &mut self.texts[group] {
             Some(known) => {
                 known.extend_from_slice(&self.separator);
@@ -70,6 +72,10 @@ impl Aggregate for Join {
             }
         }
         Ok(())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {

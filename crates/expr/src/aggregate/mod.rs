@@ -158,6 +158,11 @@ pub trait Aggregate: Any + Send {
     /// that come after this one's; it is left empty.
     fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()>;
 
+    /// Bytes that it holds beyond a fixed few a group: rows, distinct values, texts. Cheap, since it is asked block by block.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// One value a group.
     fn finish(&mut self) -> Result<ArrayRef>;
 

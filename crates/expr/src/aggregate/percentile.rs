@@ -67,7 +67,7 @@ fn percentages(bound: &BoundAggregate) -> Vec<f64> {
 fn create_exact(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
     let percentages = percentages(bound);
     Ok(
-        with_number_type!(bound.arguments[0].data_type(), T => Box::new(Exact::<T> { percentages, groups: Vec::new(), cells: PhantomData }), else return Err(invalid_type(bound.name()))),
+        with_number_type!(bound.arguments[0].data_type(), T => Box::new(Exact::<T> { percentages, groups: Vec::new(), held: 0, cells: PhantomData }), else return Err(invalid_type(bound.name()))),
     )
 }
 
@@ -83,6 +83,7 @@ fn create_estimate(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Resul
 struct Exact<T: ArrowPrimitiveType> {
     percentages: Vec<f64>,
     groups: Vec<Vec<f64>>,
+    held: usize,
     cells: PhantomData<fn() -> T>,
 }
 
@@ -96,20 +97,29 @@ where
 
     fn update(&mut self, input: &AggregateInput<'_>, runs: &[Run]) -> Result<()> {
         let array = input.arguments[0].as_primitive::<T>();
+        let held = &mut self.held;
         for run in runs {
             let group = &mut self.groups[run.group as usize];
             valid_stretches(array.nulls(), run.start as usize, run.end as usize, |start, end| {
                 group.extend(array.values()[start..end].iter().map(|value| value.double()));
+                // A growing list has up to twice its length.
+                *held += (end - start) * 2 * size_of::<f64>();
             });
         }
         Ok(())
     }
 
     fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()> {
-        for (values, &group) in same_state::<Self>(other)?.groups.drain(..).zip(groups) {
+        let other = same_state::<Self>(other)?;
+        self.held += other.held;
+        for (values, &group) in other.groups.drain(..).zip(groups) {
             self.groups[group as usize].extend(values);
         }
         Ok(())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {

@@ -57,7 +57,7 @@ fn layout(bound: &BoundAggregate, companions: &[(DataType, Precision)]) -> Layou
 }
 
 fn create_unique(bound: &BoundAggregate, companions: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
-    Ok(Box::new(Unique { layout: layout(bound, companions), states: Vec::new() }))
+    Ok(Box::new(Unique { layout: layout(bound, companions), states: Vec::new(), held: 0 }))
 }
 
 fn create_tail(bound: &BoundAggregate, companions: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
@@ -112,6 +112,7 @@ fn gives_rows() -> Error {
 struct Unique {
     layout: Layout,
     states: Vec<FxHashMap<Key, Picked>>,
+    held: usize,
 }
 
 impl Aggregate for Unique {
@@ -128,6 +129,7 @@ impl Aggregate for Unique {
                     Some(known) if time >= known.time => {}
                     Some(known) => *known = self.layout.pick(input, row),
                     None => {
+                        self.held += key.entry_bytes();
                         state.insert(key, self.layout.pick(input, row));
                     }
                 }
@@ -138,7 +140,9 @@ impl Aggregate for Unique {
     }
 
     fn merge(&mut self, other: &mut dyn Aggregate, groups: &[u32]) -> Result<()> {
-        for (found, &group) in same_state::<Self>(other)?.states.drain(..).zip(groups) {
+        let other = same_state::<Self>(other)?;
+        self.held += other.held;
+        for (found, &group) in other.states.drain(..).zip(groups) {
             let state = &mut self.states[group as usize];
             for (key, row) in found {
                 if state.get(&key).is_none_or(|known| row.time < known.time) {
@@ -147,6 +151,10 @@ impl Aggregate for Unique {
             }
         }
         Ok(())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {

@@ -89,7 +89,12 @@ fn bind_view(database: &Database, view: &View, label: &Arc<str>, context: &Query
         return Err(Error::with(code::PARSER_INTERNAL_ERROR, format!("views put more than {DEEPEST_VIEW} queries into each other")));
     }
     let inner = QueryContext { access, database: view.database.clone(), view_depth, ..context.clone() };
-    Ok(subquery(query::bind(&query, &inner)?, Some(label)))
+    let mut relation = subquery(query::bind(&query, &inner)?, Some(label));
+    // A view's columns have names, be they those of expressions.
+    for column in &mut relation.columns {
+        column.name = Some(Arc::clone(&column.label));
+    }
+    Ok(relation)
 }
 
 fn table_columns(schema: &Schema, label: &Arc<str>, precision: Precision, is_super: bool) -> Vec<Column> {

@@ -15,6 +15,7 @@ use super::block::{Batch, Block};
 use super::group_hash;
 use super::scan::{TableScan, timestamp_array};
 use crate::array::{RowKeys, concat, take};
+use crate::memory::{MemoryBudget, Reservation};
 use crate::plan::{AggregatePlan, KeyPlan, SelectPlan, Stage, StageColumn, WindowPlan};
 use crate::window::assign::{Assigner, Groups};
 
@@ -39,7 +40,13 @@ pub(crate) struct Accumulator {
     statistics: bool,
     /// Rows looked at one by one.
     rows: usize,
+    reservation: Reservation,
 }
+
+/// What a group takes beside its aggregates' states, and a state that holds no rows: about as much as their tables' entries.
+const GROUP_BYTES: usize = 64;
+/// See [`GROUP_BYTES`].
+const STATE_BYTES: usize = 32;
 
 fn plan(select: &SelectPlan) -> Result<&AggregatePlan> {
     match &select.stage {
@@ -50,7 +57,7 @@ fn plan(select: &SelectPlan) -> Result<&AggregatePlan> {
 
 impl Accumulator {
     /// An empty accumulator.
-    pub(crate) fn new(select: &Arc<SelectPlan>) -> Result<Self> {
+    pub(crate) fn new(select: &Arc<SelectPlan>, memory: &Arc<MemoryBudget>) -> Result<Self> {
         let plan = plan(select)?;
         let companions: Vec<(DataType, Precision)> = plan.companions.iter().map(|expr| (expr.data_type(), expr.precision())).collect();
         let mut states = Vec::with_capacity(plan.calls.len());
@@ -71,6 +78,7 @@ impl Accumulator {
             bounds: Vec::new(),
             statistics,
             rows: 0,
+            reservation: Reservation::new(memory),
         })
     }
 
@@ -98,7 +106,15 @@ impl Accumulator {
                 }
             }
         }
-        self.update(plan, block, &[])
+        self.update(plan, block, &[])?;
+        self.hold()
+    }
+
+    /// Reserves what groups, keys and states take by now.
+    fn hold(&mut self) -> Result<()> {
+        let groups = self.groups.list().len() * (GROUP_BYTES + self.states.len() * STATE_BYTES);
+        let states: usize = self.states.iter().map(|state| state.held_bytes()).sum();
+        self.reservation.resize(groups + self.keys.held_bytes() + states)
     }
 
     /// Feeds the runs to all aggregates but those that have taken them already.
@@ -234,7 +250,7 @@ impl Accumulator {
             other.resize(numbers.len());
             state.merge(other.as_mut(), &numbers)?;
         }
-        Ok(())
+        self.hold()
     }
 
     /// What the groups came to. `known` holds the keys of known partitions, an array a key, by partition.
@@ -311,6 +327,8 @@ pub(crate) struct KeyTable {
     bytes: Vec<Box<[u8]>>,
     /// Key by key, the values of partitions in order of their numbers, in parts.
     cells: Vec<Vec<ArrayRef>>,
+    /// Bytes of all keys.
+    key_bytes: usize,
 }
 
 impl KeyTable {
@@ -335,6 +353,7 @@ impl KeyTable {
             }
             let number = self.bytes.len() as u32;
             self.bytes.push(key.into());
+            self.key_bytes += key.len();
             self.numbers.insert(key.into(), number);
             new_rows.push(row as u32);
             numbers.push(number);
@@ -346,6 +365,11 @@ impl KeyTable {
             }
         }
         Ok(numbers)
+    }
+
+    /// Bytes that keys take: once to be found, once as bytes, once as cells.
+    fn held_bytes(&self) -> usize {
+        3 * self.key_bytes + self.bytes.len() * GROUP_BYTES
     }
 
     /// How many partitions there are.
@@ -362,6 +386,7 @@ impl KeyTable {
             let next = self.bytes.len() as u32;
             let number = *self.numbers.entry(key.clone()).or_insert(next);
             if number == next {
+                self.key_bytes += key.len();
                 self.bytes.push(key);
                 new_rows.push(row as u32);
             }

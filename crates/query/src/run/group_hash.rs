@@ -3,9 +3,10 @@
 
 use arrow_array::{Array, ArrayRef};
 use embudo_expr::value_at;
-use embudo_types::Value;
+use embudo_types::{Result, Value};
 use md5::{Digest, Md5};
 
+use super::block::Block;
 use crate::bind::relation::TABLE_NAME_TYPE;
 use crate::plan::KeyPlan;
 
@@ -20,6 +21,19 @@ pub(crate) fn order(keys: &[KeyPlan], values: &[ArrayRef], partitions: usize) ->
     }
     order.sort_by_cached_key(|partition| hash(keys, values, *partition as usize));
     order
+}
+
+/// The same for partitions that are a block each, all of whose rows have the same keys.
+pub(crate) fn order_of_blocks(keys: &[KeyPlan], blocks: &[Block]) -> Result<Vec<u32>> {
+    let mut hashes = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let first = block.slice(0, 1);
+        let values = keys.iter().map(|key| key.expr.evaluate(&first.columns, 1)).collect::<Result<Vec<_>>>()?;
+        hashes.push(hash(keys, &values, 0));
+    }
+    let mut order: Vec<u32> = (0..blocks.len() as u32).collect();
+    order.sort_by_key(|block| hashes[*block as usize]);
+    Ok(order)
 }
 
 /// A byte a key that tells NULL, then the values: text with its length in two bytes before it.

@@ -14,6 +14,8 @@ use super::relation::{ticks, whole};
 use crate::QueryContext;
 use crate::array::{NO_ROW, RowKeys, null_array, selected, take_or_null};
 use crate::bind::relation::Relation;
+use crate::context::CancelToken;
+use crate::memory::Reservation;
 use crate::plan::{JoinPlan, JoinSidePlan, TimeMatch};
 
 /// Rows of a batch that comes out.
@@ -32,15 +34,17 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
     let right = Side::load(&plan.right, of_right.filter(|column| *column < plan.right.relation.columns.len()), context)?;
     let precision = plan.left.time.precision().min(plan.right.time.precision());
     let (left_ticks, right_ticks) = (left.ticks(&plan.left.time, precision)?, right.ticks(&plan.right.time, precision)?);
+    let mut held = Held { cancel: context.cancel.clone(), reservation: Reservation::new(&context.memory), pairs: 0 };
     let pairs = match plan.kind {
-        JoinKind::Asof | JoinKind::Window => near(plan, &left, &right, &left_ticks, &right_ticks),
-        _ => equal(plan, &left, &right, &left_ticks, &right_ticks)?,
+        JoinKind::Asof | JoinKind::Window => near(plan, &left, &right, &left_ticks, &right_ticks, &mut held)?,
+        _ => equal(plan, &left, &right, &left_ticks, &right_ticks, &mut held)?,
     };
     let types: Vec<arrow_schema::DataType> = relation.columns.iter().map(super::scan::arrow_type).collect();
     let driving_rows = (plan.kind == JoinKind::Window).then_some(plan.side == JoinSide::Right);
     let cancel = context.cancel.clone();
     let mut start = 0;
     Ok(Box::new(std::iter::from_fn(move || {
+        let _held = &held;
         if start >= pairs.len() {
             return None;
         }
@@ -49,6 +53,29 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
         start = end;
         Some(cancel.check().and_then(|()| batch(&left, &right, chunk, &types, driving_rows)))
     })))
+}
+
+/// What pairs may take, asked every so many of them, when it is also seen whether the query shall stop.
+struct Held {
+    cancel: CancelToken,
+    reservation: Reservation,
+    /// Pairs that were asked for.
+    pairs: usize,
+}
+
+impl Held {
+    /// Pairs between two questions.
+    const STEP: usize = 65_536;
+
+    /// Sees that `pairs` pairs may be held: once as found, once sorted or filtered.
+    fn make_room(&mut self, pairs: usize) -> Result<()> {
+        while self.pairs < pairs {
+            self.cancel.check()?;
+            self.reservation.grow(2 * Self::STEP * size_of::<Pair>())?;
+            self.pairs += Self::STEP;
+        }
+        Ok(())
+    }
 }
 
 /// A pair of rows; one side is [`NO_ROW`] where it has no match.
@@ -81,6 +108,7 @@ fn batch(left: &Side, right: &Side, pairs: &[Pair], types: &[arrow_schema::DataT
 struct Side {
     block: Block,
     keys: Option<RowKeys>,
+    _reservation: Reservation,
 }
 
 impl Side {
@@ -91,14 +119,15 @@ impl Side {
         }
         needed.sort_unstable();
         needed.dedup();
-        let block = whole(&plan.relation, &needed, context)?;
+        let mut reservation = Reservation::new(&context.memory);
+        let block = whole(&plan.relation, &needed, context, &mut reservation)?;
         let keys = if plan.keys.is_empty() {
             None
         } else {
             let arrays = plan.keys.iter().map(|key| key.evaluate(&block.columns, block.rows)).collect::<Result<Vec<_>>>()?;
             Some(RowKeys::encode(&arrays, &[], block.rows)?)
         };
-        Ok(Self { block, keys })
+        Ok(Self { block, keys, _reservation: reservation })
     }
 
     fn ticks(&self, time: &BoundExpr, precision: Precision) -> Result<Vec<i64>> {
@@ -112,7 +141,7 @@ impl Side {
 }
 
 /// Pairs whose timestamps and keys are equal and for which the condition holds, with what the kind of join makes of the others.
-fn equal(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ticks: &[i64]) -> Result<Vec<Pair>> {
+fn equal(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ticks: &[i64], held: &mut Held) -> Result<Vec<Pair>> {
     let mut pairs: Vec<Pair> = Vec::new();
     let (mut l, mut r) = (0, 0);
     while l < left_ticks.len() && r < right_ticks.len() {
@@ -135,13 +164,16 @@ fn equal(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_t
             by_key.entry(right.key(row)).or_default().push(row as u32);
         }
         for row in l..left_end {
-            pairs.extend(by_key.get(left.key(row)).into_iter().flatten().map(|other| (row as u32, *other)));
+            let others = by_key.get(left.key(row)).map_or(&[][..], Vec::as_slice);
+            held.make_room(pairs.len() + others.len())?;
+            pairs.extend(others.iter().map(|other| (row as u32, *other)));
         }
         (l, r) = (left_end, right_end);
     }
     if let Some(condition) = &plan.condition {
         let mut kept = Vec::with_capacity(pairs.len());
         for chunk in pairs.chunks(BATCH) {
+            held.cancel.check()?;
             let batch = batch(left, right, chunk, &[], None)?;
             match selected(&evaluate_condition(condition, &batch.columns, batch.rows)?) {
                 None => kept.extend_from_slice(chunk),
@@ -205,7 +237,7 @@ fn outcome(plan: &JoinPlan, pairs: Vec<Pair>, left_ticks: &[i64], right_ticks: &
 }
 
 /// ASOF and WINDOW: for each row of the driving side, rows of the other near it in time with the same keys.
-fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ticks: &[i64]) -> Vec<Pair> {
+fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ticks: &[i64], held: &mut Held) -> Result<Vec<Pair>> {
     let drives_right = plan.side == JoinSide::Right;
     let (driver, other, driver_ticks, other_ticks) = if drives_right { (right, left, right_ticks, left_ticks) } else { (left, right, left_ticks, right_ticks) };
     let time = if drives_right { mirrored(plan.time) } else { plan.time };
@@ -227,6 +259,7 @@ fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ti
             TimeMatch::Equal => first(before(tick), upto(tick), nearest),
             TimeMatch::Within(from, to) => first(before(tick.saturating_add(from)), upto(tick.saturating_add(to)), nearest),
         };
+        held.make_room(pairs.len() + range.len() + 1)?;
         let mut found = false;
         for other in &rows[range] {
             found = true;
@@ -241,7 +274,7 @@ fn near(plan: &JoinPlan, left: &Side, right: &Side, left_ticks: &[i64], right_ti
             *pair = (pair.1, pair.0);
         }
     }
-    pairs
+    Ok(pairs)
 }
 
 fn last(start: usize, end: usize, most: usize) -> std::ops::Range<usize> {

@@ -16,5 +16,7 @@ pub(crate) mod scan;
 mod select;
 mod series;
 mod sort;
+mod spill;
 mod top;
+mod tournament;
 mod vgroup;

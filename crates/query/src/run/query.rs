@@ -23,7 +23,7 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
             let plain = plan.order.is_empty() || time_order.is_some();
             let most = most.filter(|_| plain && !select.distinct && !by_group && plan.slimit.is_none());
             let (batches, ordered) = select::run(select, context, Needs { groups: by_group, time_order, most, last_windows: last_windows(plan, select) })?;
-            (if select.distinct { distinct::distinct(batches, select.shown) } else { batches }, ordered)
+            (if select.distinct { distinct::distinct(batches, select.shown, context) } else { batches }, ordered)
         }
         Body::Union { left, right, casts, all } => {
             let (left, right) = (run(left, context)?, run(right, context)?);
@@ -35,7 +35,7 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
             });
             let batches: Batches = Box::new(left.chain(right));
             let shown = plan.columns.len();
-            (if *all { batches } else { distinct::distinct(batches, shown) }, false)
+            (if *all { batches } else { distinct::distinct(batches, shown, context) }, false)
         }
     };
     // SLIMIT picks groups before an order mixes their rows.
@@ -46,8 +46,7 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
         batches = limited(batches, Limits { slimit: Some(groups), limit: None, per_group: false });
     }
     if !plan.order.is_empty() && !ordered {
-        let cancel = context.cancel.clone();
-        batches = sort::sorted(batches, &plan.order, most, &cancel)?;
+        batches = sort::sorted(batches, &plan.order, most, context)?;
     }
     if slimit.is_some() || plan.limit.is_some() {
         batches = limited(batches, Limits { slimit, limit: plan.limit, per_group: plan.limit_per_group });

@@ -12,6 +12,7 @@ use super::{join, query};
 use crate::QueryContext;
 use crate::array::{concat_columns, null_array};
 use crate::bind::relation::{ColumnSource, Origin, Relation};
+use crate::memory::{Reservation, bytes_of};
 use crate::plan::{Filter, RowsPlan, SelectPlan, Stage};
 
 /// Blocks with the given columns of the relation.
@@ -65,25 +66,45 @@ pub(crate) fn ticks(array: &ArrayRef) -> ScalarBuffer<i64> {
 }
 
 /// All blocks as one, its rows in the order of time; equal times keep their order.
-pub(crate) fn sorted(blocks: Blocks) -> Result<Blocks> {
-    let blocks = blocks.collect::<Result<Vec<Block>>>()?;
+pub(crate) fn sorted(source: Blocks, context: &QueryContext) -> Result<Blocks> {
+    let mut reservation = Reservation::new(&context.memory);
+    let mut blocks: Vec<Block> = Vec::new();
+    for block in source {
+        context.cancel.check()?;
+        let block = block?;
+        reservation.grow(3 * bytes_of(&block.columns) + 16 * block.rows)?;
+        blocks.push(block);
+    }
     let Some(first) = blocks.first() else { return Ok(Box::new(std::iter::empty())) };
     let types: Vec<arrow_schema::DataType> = first.columns.iter().map(|column| column.data_type().clone()).collect();
     let columns: Vec<Vec<ArrayRef>> = blocks.iter().map(|block| block.columns.clone()).collect();
     let timestamps: Vec<i64> = blocks.iter().flat_map(|block| block.timestamps.iter().copied()).collect();
     let block = Block { rows: timestamps.len(), timestamps: timestamps.into(), columns: concat_columns(&columns, &types)? };
     if block.timestamps.is_sorted() {
-        return Ok(Box::new(std::iter::once(Ok(block))));
+        return Ok(held(block, reservation));
     }
     let mut rows: Vec<u32> = (0..block.rows as u32).collect();
     rows.sort_by_key(|row| block.timestamps[*row as usize]);
     let block = block.take(&rows)?;
-    Ok(Box::new(std::iter::once(Ok(block))))
+    Ok(held(block, reservation))
+}
+
+/// One block, reserved until it is taken and let go of.
+fn held(block: Block, reservation: Reservation) -> Blocks {
+    Box::new(std::iter::once(Ok(block)).inspect(move |_| {
+        let _held = &reservation;
+    }))
 }
 
 /// All rows of a relation in the order of its timeline, column by column of the relation; those not needed hold NULLs.
-pub(crate) fn whole(relation: &Relation, needed: &[usize], context: &Arc<QueryContext>) -> Result<Block> {
-    let blocks: Vec<Block> = ordered_blocks(relation, needed, context)?.collect::<Result<_>>()?;
+pub(crate) fn whole(relation: &Relation, needed: &[usize], context: &Arc<QueryContext>, reservation: &mut Reservation) -> Result<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for block in ordered_blocks(relation, needed, context)? {
+        context.cancel.check()?;
+        let block = block?;
+        reservation.grow(2 * bytes_of(&block.columns) + 8 * block.rows)?;
+        blocks.push(block);
+    }
     let rows = blocks.iter().map(|block| block.rows).sum();
     let timestamps: Vec<i64> = blocks.iter().flat_map(|block| block.timestamps.iter().copied()).collect();
     let types: Vec<arrow_schema::DataType> = needed.iter().map(|column| super::scan::arrow_type(&relation.columns[*column])).collect();
@@ -99,7 +120,7 @@ pub(crate) fn whole(relation: &Relation, needed: &[usize], context: &Arc<QueryCo
 fn ordered_blocks(relation: &Relation, needed: &[usize], context: &Arc<QueryContext>) -> Result<Blocks> {
     if relation.table().is_none() {
         let blocks = blocks(relation, needed, context)?;
-        return if relation.ordered { Ok(blocks) } else { sorted(blocks) };
+        return if relation.ordered { Ok(blocks) } else { sorted(blocks, context) };
     }
     let plan = Arc::new(SelectPlan {
         relation: relation.shared()?,

@@ -15,6 +15,7 @@ use super::{interp, relation, series};
 use crate::QueryContext;
 use crate::array::{concat_columns, null_array, selected};
 use crate::bind::relation::Origin;
+use crate::memory::{Reservation, bytes_of};
 use crate::plan::{AggregatePlan, SelectPlan, Stage, WindowPlan};
 use crate::window::fill;
 use crate::window::grid::Grid;
@@ -88,7 +89,7 @@ pub(crate) fn blocks(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, time_o
     let (filter, range, has_time) = (plan.filter.rows.clone(), plan.filter.range, plan.relation.timeline.is_some());
     let filtered = blocks
         .filter_map(move |block| block.and_then(|block| within(block, range, has_time)?.map_or(Ok(None), |block| block.filtered(filter.as_ref()))).transpose());
-    if time_order && !plan.relation.ordered { relation::sorted(Box::new(filtered)) } else { Ok(Box::new(filtered)) }
+    if time_order && !plan.relation.ordered { relation::sorted(Box::new(filtered), context) } else { Ok(Box::new(filtered)) }
 }
 
 /// The rows of a block in a range of time; `None` where there is none.
@@ -139,22 +140,26 @@ fn partitioned_rows(plan: &Arc<SelectPlan>, keys: &[crate::plan::KeyPlan], conte
         });
         return Ok(Box::new(batches));
     }
-    let parts = partition_blocks(blocks(plan, context, false)?, keys, plan)?;
+    let mut reservation = Reservation::new(&context.memory);
+    let mut parts = partition_blocks(blocks(plan, context, false)?, keys, plan, &mut reservation)?;
+    if plan.hash_order {
+        let order = super::group_hash::order_of_blocks(keys, &parts)?;
+        parts = order.into_iter().map(|part| parts[part as usize].clone()).collect();
+    }
     let plan = Arc::clone(plan);
-    Ok(Box::new(
-        parts
-            .into_iter()
-            .enumerate()
-            .filter_map(move |(partition, block)| project(&plan, &block.columns, block.rows, Some(vec![partition as u32; block.rows])).transpose()),
-    ))
+    Ok(Box::new(parts.into_iter().enumerate().filter_map(move |(partition, block)| {
+        let _held = &reservation;
+        project(&plan, &block.columns, block.rows, Some(vec![partition as u32; block.rows])).transpose()
+    })))
 }
 
 /// All rows, a block a partition, in the order they came; partitions in the order of their first rows.
-pub(crate) fn partition_blocks(blocks: Blocks, keys: &[crate::plan::KeyPlan], plan: &SelectPlan) -> Result<Vec<Block>> {
+pub(crate) fn partition_blocks(blocks: Blocks, keys: &[crate::plan::KeyPlan], plan: &SelectPlan, reservation: &mut Reservation) -> Result<Vec<Block>> {
     let mut table = KeyTable::default();
     let mut parts: Vec<Vec<Block>> = Vec::new();
     for block in blocks {
         let block = block?;
+        reservation.grow(2 * bytes_of(&block.columns) + 16 * block.rows)?;
         let numbers = table.numbers(keys, &block)?;
         let mut rows: Vec<Vec<u32>> = vec![Vec::new(); table.len()];
         for (row, number) in numbers.iter().enumerate() {
@@ -194,7 +199,7 @@ fn aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryC
 }
 
 fn stream_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>) -> Result<Batch> {
-    let mut accumulator = Accumulator::new(plan)?;
+    let mut accumulator = Accumulator::new(plan, &context.memory)?;
     let partition = if stage.keys.is_empty() { Partition::Known(0) } else { Partition::ByRow };
     if stage.empty_groups && stage.keys.is_empty() && !plan.filter.never {
         accumulator.touch(0);
@@ -215,7 +220,7 @@ fn table_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<
     let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
     if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
         // Nothing is asked, so not even a count comes back, as recorded.
-        return Accumulator::new(plan)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
+        return Accumulator::new(plan, &context.memory)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
     }
     let known = stage.keys.iter().all(|key| key.per_table);
     let partitions = if known { Some(KnownPartitions::of(&stage.keys, &scan)?) } else { None };
@@ -246,7 +251,7 @@ fn last_windows_of(
     grid: &Grid,
     most: usize,
 ) -> Result<Accumulator> {
-    let Some(latest) = scan.latest()? else { return Accumulator::new(plan) };
+    let Some(latest) = scan.latest()? else { return Accumulator::new(plan, &context.memory) };
     let last = grid.last_start(latest);
     let length = grid.end(last).saturating_sub(last);
     let mut windows = most.max(1) as i64;
@@ -272,7 +277,7 @@ fn accumulate(
     let partition = |child: usize| partitions.map_or(Partition::ByRow, |partitions| Partition::Known(partitions.of_child[child]));
     let tasks = cut(stage, scan, partitions)?;
     let work = |task: &Work| -> Result<Accumulator> {
-        let mut accumulator = Accumulator::new(plan)?;
+        let mut accumulator = Accumulator::new(plan, &context.memory)?;
         match task {
             Work::Children(children) => {
                 let mut constants = Constants::default();
@@ -294,7 +299,7 @@ fn accumulate(
         }
         Ok(accumulator)
     };
-    let Some((first, rest)) = tasks.split_first() else { return Accumulator::new(plan) };
+    let Some((first, rest)) = tasks.split_first() else { return Accumulator::new(plan, &context.memory) };
     let mut accumulator = work(first)?;
     // Threads cost more than a little work does; how much there is, the first task tells.
     if accumulator.rows().saturating_mul(rest.len()) < WORTH_THREADS {

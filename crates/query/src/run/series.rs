@@ -13,6 +13,7 @@ use super::scan::TableScan;
 use super::select::{blocks, partition_blocks, project};
 use crate::QueryContext;
 use crate::array::{NO_ROW, take, take_or_null};
+use crate::memory::Reservation;
 use crate::plan::{KeyPlan, SelectPlan, SeriesPlan, Stage, StageColumn};
 
 /// Runs the stage.
@@ -43,8 +44,12 @@ pub(crate) fn partitions(plan: &Arc<SelectPlan>, keys: &[KeyPlan], context: &Arc
         }
         return Ok(Box::new(sets.into_iter().map(move |children| scan.merged(&children, false))));
     }
-    let parts = partition_blocks(blocks(plan, context, true)?, keys, plan)?;
-    Ok(Box::new(parts.into_iter().map(|block| Ok(Box::new(std::iter::once(Ok(block))) as Blocks))))
+    let mut reservation = Reservation::new(&context.memory);
+    let parts = partition_blocks(blocks(plan, context, true)?, keys, plan, &mut reservation)?;
+    Ok(Box::new(parts.into_iter().map(move |block| {
+        let _held = &reservation;
+        Ok(Box::new(std::iter::once(Ok(block))) as Blocks)
+    })))
 }
 
 /// The functions' states in one partition.

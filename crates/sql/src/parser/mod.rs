@@ -195,7 +195,7 @@ impl<'a> Parser<'a> {
             _ => return Err(self.unexpected()),
         };
         if name.is_empty() {
-            return Err(Error::new(code::PARSER_INTERNAL_ERROR).at(token.start));
+            return Err(Error::new(code::OUT_OF_MEMORY).at(token.start));
         }
         if name.len() > limit {
             return Err(Self::error(code::INVALID_IDENTIFIER_NAME, format!("Invalid identifier name: {}", &self.sql[start..])).at(token.start));
