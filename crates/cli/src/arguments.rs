@@ -38,7 +38,7 @@ pub enum Command {
 /// Options of `serve`; each also stands in the environment, and in the configuration file under its long name.
 #[derive(Args, Debug, Default)]
 pub struct ServeOptions {
-    /// The database: a directory, made if missing, or :memory:
+    /// The database: a directory, made if missing, or :memory: [required, here or in the file]
     #[arg(long, value_name = "DIR|:memory:", env = "EMBUDO_DATA")]
     pub data: Option<String>,
     /// Where to listen: host:port, or :port for every interface [default: 127.0.0.1:6041]
@@ -62,13 +62,40 @@ pub struct ServeOptions {
     /// The TDengine version that WebSocket clients are told [default: 3.3.6.13]
     #[arg(long, value_name = "VERSION", env = "EMBUDO_ADVERTISE_VERSION")]
     pub advertise_version: Option<String>,
-    /// Also take OpenTSDB telnet lines at this address, without login, into database `opentsdb_telnet`
-    #[arg(long, value_name = "HOST:PORT", env = "EMBUDO_OPENTSDB_TELNET")]
+    /// How long a statement may take, fetching its rows included [default: as long as it needs]
+    #[arg(long, value_name = "SECONDS", env = "EMBUDO_STATEMENT_TIMEOUT")]
+    pub statement_timeout: Option<f64>,
+    /// Encrypt connections with this certificate, in PEM form with those that vouch for it; read again when it changes or at SIGHUP [default: plain]
+    #[arg(long, value_name = "FILE", env = "EMBUDO_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form [default: none]
+    #[arg(long, value_name = "FILE", env = "EMBUDO_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// Also take OpenTSDB telnet lines on this TCP port of this machine, without login, into database `opentsdb_telnet` [default: off; usual: 6046]
+    #[arg(long, value_name = "[HOST:]PORT", env = "EMBUDO_OPENTSDB_TELNET")]
     pub opentsdb_telnet: Option<String>,
+    /// Also take statsd's datagrams on this UDP port of this machine, without login, into database `statsd` [default: off; usual: 6044]
+    #[arg(long, value_name = "[HOST:]PORT", env = "EMBUDO_STATSD")]
+    pub statsd: Option<String>,
+    /// How often what statsd's clients sent is summed up and written [default: 5]
+    #[arg(long, value_name = "SECONDS", env = "EMBUDO_STATSD_INTERVAL")]
+    pub statsd_interval: Option<f64>,
+    /// Also take collectd's datagrams on this UDP port of this machine, without login, into database `collectd` [default: off; usual: 6045]
+    #[arg(long, value_name = "[HOST:]PORT", env = "EMBUDO_COLLECTD")]
+    pub collectd: Option<String>,
+    /// A types.db that names values of collectd's types, beside those that collectd comes with [default: none]
+    #[arg(long, value_name = "FILE", env = "EMBUDO_COLLECTD_TYPES")]
+    pub collectd_types: Option<PathBuf>,
+    /// Let the listeners without login listen beyond this machine, where their address says so [default: false]
+    #[arg(long, env = "EMBUDO_OPEN_LISTENERS", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub open_listeners: Option<bool>,
     /// How much to log on standard error [default: warn]
     #[arg(long, value_name = "LEVEL", env = "EMBUDO_LOG")]
     pub log: Option<LogLevel>,
-    /// A TOML file with any of these options
+    /// How log lines look [default: text]
+    #[arg(long, value_name = "FORMAT", env = "EMBUDO_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// A TOML file with any of these options, under their long names with underscores [default: none]
     #[arg(long, value_name = "FILE", env = "EMBUDO_CONFIG")]
     pub config: Option<PathBuf>,
 }
@@ -85,6 +112,16 @@ pub enum LogLevel {
     Info,
     /// Every statement.
     Debug,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line, for collectors
+    Json,
 }
 
 /// Which database a command talks to.
@@ -184,5 +221,16 @@ mod tests {
         assert!(parse(&["embudo", "shell", "-s", "select 1", "--format", "csv"]).is_ok());
         assert!(parse(&["embudo", "import", "--table", "t"]).is_err());
         assert!(parse(&["embudo"]).is_err());
+    }
+
+    #[test]
+    fn help_shows_every_default() {
+        let mut command = Arguments::command();
+        let serve = command.find_subcommand_mut("serve").unwrap();
+        for argument in serve.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version")) {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("[default: ") || help.contains("[required"), "--{}: {help}", argument.get_id());
+            assert!(argument.get_env().is_some(), "--{}", argument.get_id());
+        }
     }
 }

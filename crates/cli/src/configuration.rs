@@ -1,12 +1,15 @@
 //! The settings of `serve` from command line, environment and file, in this order of precedence, and sizes as people write them.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use embudo_server::AdvertisedVersion;
+use embudo_server::{ListenerOptions, ServerOptions, TlsOptions};
 use embudo_types::{Error, Result, Zone, code};
 use serde::Deserialize;
 
-use crate::arguments::{LogLevel, ServeOptions};
+use crate::arguments::{LogFormat, LogLevel, ServeOptions};
 
 /// The configuration file: the long options of `serve`, underscores for dashes.
 #[derive(Debug, Default, Deserialize)]
@@ -20,8 +23,17 @@ struct File {
     connections: Option<usize>,
     result_timeout: Option<u64>,
     advertise_version: Option<String>,
+    statement_timeout: Option<f64>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     opentsdb_telnet: Option<String>,
+    statsd: Option<String>,
+    statsd_interval: Option<f64>,
+    collectd: Option<String>,
+    collectd_types: Option<PathBuf>,
+    open_listeners: Option<bool>,
     log: Option<LogLevel>,
+    log_format: Option<LogFormat>,
 }
 
 /// What `serve` shall do.
@@ -29,24 +41,16 @@ struct File {
 pub struct Configuration {
     /// The database's place.
     pub data: String,
-    /// The address, where one is given.
-    pub listen: Option<String>,
     /// Bytes.
     pub memory_limit: Option<u64>,
     /// The zone of sessions, where one is given.
     pub timezone: Option<Zone>,
-    /// Bytes.
-    pub body_limit: Option<u64>,
-    /// Most connections.
-    pub connections: Option<usize>,
-    /// How long a result may stay unread.
-    pub result_timeout: Option<Duration>,
-    /// The version that clients are told, where one is given.
-    pub advertise_version: Option<AdvertisedVersion>,
-    /// Where to take OpenTSDB telnet lines.
-    pub opentsdb_telnet: Option<String>,
+    /// The server's settings.
+    pub server: ServerOptions,
     /// How much to log.
     pub log: LogLevel,
+    /// How log lines look.
+    pub log_format: LogFormat,
 }
 
 impl Configuration {
@@ -54,17 +58,44 @@ impl Configuration {
     pub fn resolve(options: ServeOptions) -> Result<Self> {
         let file = options.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         let data = options.data.or(file.data).ok_or_else(|| invalid("give --data DIR, or --data :memory: for a database that is lost at the end"))?;
+        let mut server = ServerOptions::default();
+        if let Some(listen) = options.listen.or(file.listen) {
+            server.listen = listen;
+        }
+        if let Some(text) = options.body_limit.or(file.body_limit) {
+            server.body_bytes = usize::try_from(size("body-limit", &text)?).unwrap_or(usize::MAX);
+        }
+        if let Some(connections) = options.connections.or(file.connections) {
+            server.connections = connections;
+        }
+        if let Some(seconds) = options.result_timeout.or(file.result_timeout) {
+            server.result_timeout = Duration::from_secs(seconds.max(1));
+        }
+        if let Some(version) = options.advertise_version.or(file.advertise_version) {
+            server.advertised_version = version.parse()?;
+        }
+        server.statement_timeout = options.statement_timeout.or(file.statement_timeout).map(|number| seconds("statement-timeout", number)).transpose()?;
+        server.tls = match (options.tls_cert.or(file.tls_cert), options.tls_key.or(file.tls_key)) {
+            (Some(certificate), Some(key)) => Some(TlsOptions { certificate, key }),
+            (None, None) => None,
+            _ => return Err(invalid("--tls-cert and --tls-key go together")),
+        };
+        let listener = |listen: Option<String>, database| listen.map(|listen| ListenerOptions::new(&listen, database));
+        server.opentsdb_telnet = listener(options.opentsdb_telnet.or(file.opentsdb_telnet), "opentsdb_telnet");
+        server.statsd = listener(options.statsd.or(file.statsd), "statsd");
+        server.collectd = listener(options.collectd.or(file.collectd), "collectd");
+        if let Some(number) = options.statsd_interval.or(file.statsd_interval) {
+            server.statsd_interval = seconds("statsd-interval", number)?;
+        }
+        server.collectd_types = options.collectd_types.or(file.collectd_types);
+        server.open_listeners = options.open_listeners.or(file.open_listeners).unwrap_or(false);
         Ok(Self {
             data,
-            listen: options.listen.or(file.listen),
             memory_limit: options.memory_limit.or(file.memory_limit).map(|text| size("memory-limit", &text)).transpose()?,
             timezone: options.timezone.or(file.timezone).map(|name| Zone::named(&name)).transpose()?,
-            body_limit: options.body_limit.or(file.body_limit).map(|text| size("body-limit", &text)).transpose()?,
-            connections: options.connections.or(file.connections),
-            result_timeout: options.result_timeout.or(file.result_timeout).map(|seconds| Duration::from_secs(seconds.max(1))),
-            advertise_version: options.advertise_version.or(file.advertise_version).map(|text| text.parse()).transpose()?,
-            opentsdb_telnet: options.opentsdb_telnet.or(file.opentsdb_telnet),
+            server,
             log: options.log.or(file.log).unwrap_or(LogLevel::Warn),
+            log_format: options.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
     }
 }
@@ -78,6 +109,12 @@ impl File {
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::with(code::INVALID_CONFIG_OPTION, message)
+}
+
+/// A time as a number of seconds.
+fn seconds(option: &str, number: f64) -> Result<Duration> {
+    let time = Duration::try_from_secs_f64(number).ok().filter(|time| !time.is_zero());
+    time.ok_or_else(|| invalid(format!("--{option}: {number} is no time in seconds")))
 }
 
 /// Bytes of a size such as `512MB`, `2g` or `1048576`; units are powers of 1,024.
@@ -119,11 +156,28 @@ mod tests {
         std::fs::write(&path, "data = \"from-file\"\nlisten = \":1\"\nlog = \"info\"\n").unwrap();
         let options = ServeOptions { data: Some("from-flag".into()), config: Some(path.clone()), ..ServeOptions::default() };
         let configuration = Configuration::resolve(options).unwrap();
-        assert_eq!((configuration.data.as_str(), configuration.listen.as_deref()), ("from-flag", Some(":1")));
+        assert_eq!((configuration.data.as_str(), configuration.server.listen.as_str()), ("from-flag", ":1"));
         std::fs::write(&path, "dat = 1").unwrap();
         let options = ServeOptions { config: Some(path), ..ServeOptions::default() };
         assert!(Configuration::resolve(options).unwrap_err().message().contains("unknown field"));
         std::fs::remove_dir_all(directory).unwrap();
         assert!(Configuration::resolve(ServeOptions::default()).unwrap_err().message().contains("--data"));
+    }
+
+    #[test]
+    fn listeners_and_encryption_are_off_unless_asked_for() {
+        let data = || Some(":memory:".to_owned());
+        let plain = Configuration::resolve(ServeOptions { data: data(), ..ServeOptions::default() }).unwrap().server;
+        assert!(plain.tls.is_none() && plain.statsd.is_none() && plain.collectd.is_none() && plain.opentsdb_telnet.is_none() && !plain.open_listeners);
+        let options = ServeOptions { data: data(), statsd: Some("6044".into()), statsd_interval: Some(0.5), ..ServeOptions::default() };
+        let server = Configuration::resolve(options).unwrap().server;
+        assert_eq!(server.statsd, Some(ListenerOptions::new("6044", "statsd")));
+        assert_eq!(server.statsd_interval, Duration::from_millis(500));
+        let half = ServeOptions { data: data(), tls_cert: Some("c.pem".into()), ..ServeOptions::default() };
+        assert!(Configuration::resolve(half).unwrap_err().message().contains("--tls-key"));
+        for number in [0.0, -1.0, f64::NAN, 1e300] {
+            let options = ServeOptions { data: data(), statement_timeout: Some(number), ..ServeOptions::default() };
+            assert!(Configuration::resolve(options).is_err(), "{number}");
+        }
     }
 }

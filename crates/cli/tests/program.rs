@@ -144,6 +144,9 @@ fn a_server_is_reached_by_url_and_stops_at_a_signal() {
     let second = run(&["shell", "--data", &data, "-s", "select 1"]);
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains(&format!("pid {}", server.0.id())), "{}", text(&second.stderr));
+    // A hangup reads certificates again, where there are any, and ends nothing.
+    assert!(Command::new("kill").args(["-HUP", &server.0.id().to_string()]).status().unwrap().success());
+    assert_eq!(text(&run(&["shell", "--url", &url, "--format", "csv", "-s", "SELECT 1"]).stdout), "1\n1\n");
     assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
     assert_eq!(server.0.wait().unwrap().code(), Some(0));
     let kept = run(&["shell", "--data", &data, "--format", "csv", "-s", "select v from p.t"]);

@@ -30,7 +30,7 @@ use embudo_engine::Engine;
 use embudo_types::{Error, Result};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
-pub use options::{DEFAULT_PORT, ListenerOptions, ServerOptions, TlsOptions};
+pub use options::{DEFAULT_PORT, ListenerOptions, LogControl, ServerOptions, TlsOptions};
 pub use version::AdvertisedVersion;
 
 /// Starts servers.

@@ -3,6 +3,7 @@
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -58,6 +59,30 @@ pub struct ServerOptions {
     pub collectd_types: Option<PathBuf>,
     /// Whether these listeners, which know no login, may listen beyond the own machine.
     pub open_listeners: bool,
+    /// Changes how much is logged, for `PUT /config`.
+    pub log: Option<LogControl>,
+}
+
+/// What changes how much is logged.
+#[derive(Clone)]
+pub struct LogControl(Arc<dyn Fn(&str) -> Result<()> + Send + Sync>);
+
+impl LogControl {
+    /// `set` is given a level's name.
+    pub fn new(set: impl Fn(&str) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(set))
+    }
+
+    /// Logs as much as the level of this name says.
+    pub fn set(&self, level: &str) -> Result<()> {
+        (self.0)(level)
+    }
+}
+
+impl std::fmt::Debug for LogControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogControl")
+    }
 }
 
 /// Files of encryption, in PEM form; read again when they change.
@@ -111,6 +136,7 @@ impl Default for ServerOptions {
             collectd: None,
             collectd_types: None,
             open_listeners: false,
+            log: None,
         }
     }
 }

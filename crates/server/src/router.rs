@@ -11,7 +11,7 @@ use axum::{
     },
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use embudo_engine::Engine;
 use tokio::task::spawn_blocking;
@@ -75,6 +75,7 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/opentsdb/v1/put/telnet/{database}", post(ingest::opentsdb::put_telnet))
         .route("/prometheus/v1/remote_write/{database}", post(ingest::prometheus::remote_write))
         .route("/prometheus/v1/remote_read/{database}", post(ingest::prometheus::remote_read))
+        .route("/config", put(rest::configuration::change))
         .route("/genauth/{user}/{password}/{key}", get(rest::login::show_credentials))
         .route("/-/ping", get(ping))
         .route("/health", get(ping))
