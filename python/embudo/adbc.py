@@ -5,8 +5,8 @@
 ...     frame = pandas.read_sql("SELECT * FROM meters", conn)
 ...     frame.to_sql("copy", conn, index=False)
 
-It is a real ADBC driver: the extension exports ``AdbcDriverInit``, and any driver manager may load :data:`DRIVER`. Databases of TDengine are
-schemas in it. Needs the package ``adbc-driver-manager`` (``pip install embudo[adbc]``).
+It is a real ADBC driver: the extension exports ``AdbcDriverInit``, and any driver manager may load :data:`DRIVER`. Databases of TDengine
+are schemas in it. Needs the package ``adbc-driver-manager`` (``pip install embudo[adbc]``).
 """
 
 from __future__ import annotations

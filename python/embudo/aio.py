@@ -169,7 +169,7 @@ class Connection(Generic[RowT]):
         sql: str,
         parameters: Sequence[object] | Mapping[str, object] | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 (the server is told)
+        timeout: float | None = None,
     ) -> Cursor[RowT]:
         """Runs one statement on a new cursor: see :meth:`Cursor.execute`."""
         return await self.cursor().execute(sql, parameters, timeout=timeout)
@@ -179,7 +179,7 @@ class Connection(Generic[RowT]):
         sql: str,
         rows: Iterable[Sequence[object] | Mapping[str, object]],
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 (the server is told)
+        timeout: float | None = None,
     ) -> Cursor[RowT]:
         """Runs one statement for every row of parameters: see :meth:`Cursor.executemany`."""
         return await self.cursor().executemany(sql, rows, timeout=timeout)
@@ -268,9 +268,7 @@ class Cursor(Generic[RowT]):
     #: Rows that ``fetchmany`` reads without a size.
     arraysize: int = 1
 
-    def __init__(
-        self, connection: Connection[Any], session: _embudo.Session, port: _embudo.Port, row_factory: RowFactory[RowT]
-    ) -> None:
+    def __init__(self, connection: Connection[Any], session: _embudo.Session, port: _embudo.Port, row_factory: RowFactory[RowT]) -> None:
         self._connection = connection
         self._session = session
         self._port = port
@@ -313,7 +311,7 @@ class Cursor(Generic[RowT]):
         sql: str,
         parameters: Sequence[object] | Mapping[str, object] | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 (the server is told)
+        timeout: float | None = None,
     ) -> Self:
         """Runs one statement; arguments are those of :meth:`embudo.Cursor.execute`."""
         self._reset()
@@ -339,7 +337,7 @@ class Cursor(Generic[RowT]):
         sql: str,
         rows: Iterable[Sequence[object] | Mapping[str, object]],
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 (the server is told)
+        timeout: float | None = None,
     ) -> Self:
         """Runs one statement for every row of parameters; the rows of an INSERT are written together."""
         self._reset()

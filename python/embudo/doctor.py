@@ -1,7 +1,7 @@
 """``python -m embudo doctor [DSN]``: what is installed, who owns ``taos``, and where a connection fails, step by step.
 
-Every check gives a line with what was found and, where something is wrong, what helps. ``--json`` gives the same to programs. The exit code is
-1 if a check failed.
+Every check gives a line with what was found and, where something is wrong, what helps. ``--json`` gives the same to programs. The exit
+code is 1 if a check failed.
 """
 
 from __future__ import annotations
@@ -96,7 +96,12 @@ def _owner(module: str) -> Finding:
             return Finding(check, "warning", f"ours, {place.parent}{installed}", advice)
         return Finding(check, "ok", f"ours, {place.parent}")
     if version is None:
-        return Finding(check, "warning", f"neither ours nor of {official}: {place}", "a file or folder of your own of this name comes first on the path")
+        return Finding(
+            check,
+            "warning",
+            f"neither ours nor of {official}: {place}",
+            "a file or folder of your own of this name comes first on the path",
+        )
     return Finding(check, "warning", f"that of {official} {version}, {place.parent}", f"to have this package's: {REPAIR}")
 
 
@@ -108,7 +113,9 @@ def _dialects() -> Finding:
             owner = entry.dist.name if entry.dist is not None else "?"
             found.setdefault(entry.name, []).append(owner)
     if not found:
-        return Finding("SQLAlchemy dialects", "warning", "none are registered", "the package is not installed, only on the path: pip install it")
+        return Finding(
+            "SQLAlchemy dialects", "warning", "none are registered", "the package is not installed, only on the path: pip install it"
+        )
     detail = ", ".join(f"{name}: {' and '.join(owners)}" for name, owners in sorted(found.items()))
     if any(owners != ["embudo"] for owners in found.values()):
         return Finding("SQLAlchemy dialects", "warning", detail, f"SQLAlchemy takes the first that it finds; to have only ours: {REPAIR}")

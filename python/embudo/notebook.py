@@ -101,7 +101,10 @@ def text_table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
     """Rows as aligned text."""
     cells = [["NULL" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(columns)]
-    lines = [" | ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip(), "-+-".join("-" * width for width in widths)]
+    lines = [
+        " | ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip(),
+        "-+-".join("-" * width for width in widths),
+    ]
     lines += [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines)
 

@@ -51,5 +51,5 @@ def named_connection(name: str) -> tuple[str, dict[str, Any]]:
     options = dict(section)
     dsn = options.pop("dsn", None)
     if not isinstance(dsn, str) or dsn.startswith("@"):
-        raise InterfaceError(f"@{name}: [connections.{name}] of {path} needs dsn = \"...\"")
+        raise InterfaceError(f'@{name}: [connections.{name}] of {path} needs dsn = "..."')
     return dsn, options

@@ -66,7 +66,11 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
     with embudo.connect(tmp_path / "data"):
         pass
     done = subprocess.run(
-        [sys.executable, "-m", "embudo", "doctor", str(tmp_path / "data"), "--json"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "embudo", "doctor", str(tmp_path / "data"), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     findings = json.loads(done.stdout)

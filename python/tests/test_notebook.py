@@ -38,7 +38,13 @@ def test_magics(shell: Any) -> None:
     assert "<b>" not in html
     assert "100 rows, the first 50 shown" in html
     assert "100 rows, the first 50 shown" in repr(view)
-    assert (view.columns, len(view.rows()), len(view.df()), view.pl().height, view.arrow().num_rows) == (["ts", "v", "s"], 100, 100, 100, 100)
+    assert (view.columns, len(view.rows()), len(view.df()), view.pl().height, view.arrow().num_rows) == (
+        ["ts", "v", "s"],
+        100,
+        100,
+        100,
+        100,
+    )
     assert "rows affected" in shell.run_line_magic("taos", "INSERT INTO d.t VALUES (1000, 1, NULL)")
     null = shell.run_line_magic("taos", "SELECT s FROM d.t WHERE ts = 1000")
     assert "<i>NULL</i>" in null._repr_html_()

@@ -215,7 +215,9 @@ TYPES: list[tuple[sa.types.TypeEngine[Any], list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "values"), TYPES, ids=lambda value: type(value).__name__ if isinstance(value, sa.types.TypeEngine) else "")
+@pytest.mark.parametrize(
+    ("kind", "values"), TYPES, ids=lambda value: type(value).__name__ if isinstance(value, sa.types.TypeEngine) else ""
+)
 def test_values_of_every_type(engine: sa.Engine, kind: sa.types.TypeEngine[Any], values: list[Any]) -> None:
     table = sa.Table("v", sa.MetaData(), sa.Column("ts", sa.DateTime, primary_key=True), sa.Column("value", kind))
     table.create(engine)
@@ -386,7 +388,7 @@ def test_frames_of_many_columns(engine: sa.Engine) -> None:
     frame = pd.DataFrame({f"t{i}": [f"é{i}", None] for i in range(8)} | {"ts": pd.date_range("2024-01-01", periods=2, freq="s", unit="ms")})
     frame.to_sql("wide", engine, index=False)
     read = pd.read_sql("SELECT * FROM wide ORDER BY ts", engine)
-    assert list(read.columns)[0] == "ts"
+    assert next(iter(read.columns)) == "ts"
     assert read["t7"].tolist()[0] == "é7"
     with pytest.raises(sa.exc.CompileError, match="DateTime"):
         pd.DataFrame({"a": [1]}).to_sql("no_time", engine, index=False)

@@ -1,4 +1,4 @@
-"""What every supported version of SQLAlchemy has, 1.4 too: tables, rows, reflection. A run in an environment with 1.4 uses this file alone."""
+"""What every supported version of SQLAlchemy has, 1.4 too: tables, rows, reflection. An environment with 1.4 runs this file alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
             url = {"embudo": "embudo://?database=d", "taos": f"{address}?transport=rest"}.get(request.param, address)
             engine = sa.create_engine(url, future=True)
             if request.param == "embudo":
-                sa.event.listen(engine, "do_connect", lambda dialect, record, arguments, options: embudo.connect(":memory:versions", **options))
+                sa.event.listen(
+                    engine, "do_connect", lambda dialect, record, arguments, options: embudo.connect(":memory:versions", **options)
+                )
             yield engine
             engine.dispose()
         keeper.execute("DROP DATABASE d")

@@ -10,7 +10,12 @@ pytest.register_assert_rewrite("sqlalchemy.testing.assertions")
 
 from sqlalchemy.testing.plugin.pytestplugin import *  # noqa: E402, F403
 
-for _name, _class in (("embudo", "EmbudoDialect"), ("embudo.embudo", "EmbudoDialect"), ("embudo.ws", "EmbudoWsDialect"), ("embudo.http", "EmbudoHttpDialect")):
+for _name, _class in (
+    ("embudo", "EmbudoDialect"),
+    ("embudo.embudo", "EmbudoDialect"),
+    ("embudo.ws", "EmbudoWsDialect"),
+    ("embudo.http", "EmbudoHttpDialect"),
+):
     registry.register(_name, "embudo.sqlalchemy", _class)
 
 hidden_time.install()

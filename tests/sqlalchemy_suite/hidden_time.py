@@ -1,5 +1,5 @@
-"""Lets SQLAlchemy's tests have their tables: those have no time column, which every table of TDengine needs. Here each gets a hidden one, and
-every row that is inserted the next millisecond; reflection leaves the column out. Nothing of this is in the package."""
+"""Lets SQLAlchemy's tests have their tables: those have no time column, which every table of TDengine needs. Here each gets a hidden one,
+and every row that is inserted the next millisecond; reflection leaves the column out. Nothing of this is in the package."""
 
 from __future__ import annotations
 

@@ -17,7 +17,21 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def run(url: str) -> bool:
     """One run; whether nothing failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "unsupported", "-p", "no:cacheprovider", "--disable-warnings", "--rootdir", str(HERE), f"--dburi={url}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-rs",
+        "-p",
+        "unsupported",
+        "-p",
+        "no:cacheprovider",
+        "--disable-warnings",
+        "--rootdir",
+        str(HERE),
+        f"--dburi={url}",
+    ]
     command += ["--tb=short", str(HERE / "test_suite.py"), *sys.argv[1:]]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     reasons: collections.Counter[str] = collections.Counter()

@@ -71,7 +71,9 @@ class TaosCompiler(compiler.SQLCompiler):
     def visit_column(self, column: Any, *arguments: Any, **kw: Any) -> str:
         """A column by its table's name, which TDengine takes no database before."""
         name = super().visit_column(column, *arguments, **kw)
-        schema = None if column.table is None else self.preparer.schema_for_object(column.table) if hasattr(column.table, "schema") else None
+        schema = (
+            None if column.table is None else self.preparer.schema_for_object(column.table) if hasattr(column.table, "schema") else None
+        )
         prefix = f"{self.preparer.quote_schema(schema)}." if schema else ""
         return name.removeprefix(prefix) if name.count(".") > 1 else name
 
@@ -159,7 +161,7 @@ class TaosDDLCompiler(compiler.DDLCompiler):
         kind = types_of.process(column.type, type_expression=column)
         return f"{self.preparer.format_column(column)} {kind}"
 
-    def visit_create_index(self, create: Any, **kw: Any) -> str:
+    def visit_create_index(self, create: Any, include_schema: Any = False, include_table_schema: Any = True, **kw: Any) -> str:
         """An index on one tag; TDengine has no others."""
         index = create.element
         columns = list(index.columns)

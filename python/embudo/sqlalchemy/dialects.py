@@ -153,8 +153,10 @@ class TaosWsDialect(BaseDialect):
         if not address:
             host = f"[{url.host}]" if url.host and ":" in url.host else url.host or ""
             address = f"{host}:{url.port}" if url.port else host
-        login = "" if url.username is None else quote(url.username, safe="") + (
-            "" if url.password is None else f":{quote(str(url.password), safe='')}"
+        login = (
+            ""
+            if url.username is None
+            else quote(url.username, safe="") + ("" if url.password is None else f":{quote(str(url.password), safe='')}")
         )
         options = "&".join(f"{quote(name, safe='')}={quote(str(value), safe=':,')}" for name, value in query.items())
         database = f"/{quote(url.database, safe='')}" if url.database else ""

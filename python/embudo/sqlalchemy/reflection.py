@@ -139,7 +139,9 @@ class Reflection:
         """``taos_supertable`` of a supertable; ``taos_using`` and ``taos_tags`` of a child."""
         place = "DATABASE()" if schema is None else _text(schema)
         name = _text(table_name)
-        if self._rows(connection, f"SELECT stable_name FROM information_schema.ins_stables WHERE db_name = {place} AND stable_name = {name}"):
+        if self._rows(
+            connection, f"SELECT stable_name FROM information_schema.ins_stables WHERE db_name = {place} AND stable_name = {name}"
+        ):
             return {"taos_supertable": True}
         sql = f"SELECT stable_name FROM information_schema.ins_tables WHERE db_name = {place} AND table_name = {name}"
         rows = self._rows(connection, sql)

@@ -263,6 +263,7 @@ def _share(kw: Any) -> int:
     long = [
         other
         for other in table.columns
-        if isinstance(other.type, types.Text | types.UnicodeText | types.LargeBinary | types.JSON) and not getattr(other.type, "length", None)
+        if isinstance(other.type, types.Text | types.UnicodeText | types.LargeBinary | types.JSON)
+        and not getattr(other.type, "length", None)
     ]
     return min(_LONG_TEXT, _ROW // max(1, len(long)) // 4 * 4)
