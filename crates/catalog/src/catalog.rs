@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use embudo_storage::vfs::Vfs;
-use embudo_storage::{Clock, Entry, LogLevel, LogOptions, Scheduler, Store, StoreOptions};
+use embudo_storage::{BlockCache, Clock, Entry, LogLevel, LogOptions, MemoryBudget, Scheduler, Store, StoreOptions};
 use embudo_types::{Error, Result, code};
 use parking_lot::{Mutex, RwLock};
 
@@ -20,6 +21,11 @@ use crate::{Database, DatabaseOptions, Offsets, Rights, Stream, StreamProgress, 
 const LONGEST_USER_NAME: usize = 23;
 /// Number of the first vgroup: 1 is the one that TDengine keeps its own tables in.
 const FIRST_VGROUP: u32 = 2;
+
+/// Bytes of changes in the system log after which everything is written anew, or four times what that takes.
+const SYSTEM_LOG_BYTES: u64 = 1 << 20;
+/// Bytes of a segment of the system log: what was written anew goes with its segment.
+const SYSTEM_SEGMENT_BYTES: u64 = 1 << 20;
 
 /// How a catalogue is opened.
 #[derive(Clone, Debug)]
@@ -36,7 +42,7 @@ pub struct CatalogOptions {
     pub in_memory: bool,
     /// Refuses every change.
     pub read_only: bool,
-    /// Bytes that unflushed rows of all databases may take.
+    /// Bytes that unflushed rows of all databases may take; what was read from their files may take a quarter as much.
     pub memory_limit: u64,
 }
 
@@ -57,14 +63,29 @@ impl std::fmt::Debug for WatcherCell {
 #[derive(Debug)]
 pub struct Catalog {
     options: CatalogOptions,
+    memory: Memory,
     log_watcher: Arc<WatcherCell>,
     system: Arc<Store>,
+    /// Held shared while a change is logged and put in memory, exclusive while everything is written anew.
+    logging: RwLock<()>,
+    /// Bytes of changes since then, and what everything took.
+    logged: AtomicU64,
+    state_bytes: AtomicU64,
     pub(crate) state: RwLock<State>,
     offsets: Offsets,
     databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
     /// Held by whoever changes databases or users, so that memory changes in the order of the log.
     pub(crate) changing: Mutex<()>,
     verified: Verified,
+}
+
+/// Memory that the stores of all databases share.
+#[derive(Debug)]
+struct Memory {
+    /// Of unflushed rows.
+    budget: Arc<MemoryBudget>,
+    /// Of what was read from block files.
+    block_cache: Arc<BlockCache>,
 }
 
 /// What the system log says.
@@ -112,16 +133,20 @@ pub(crate) struct Description {
 impl Catalog {
     /// Opens or makes an engine's databases and users.
     pub fn open(options: CatalogOptions) -> Result<Arc<Self>> {
+        let memory = Memory { budget: MemoryBudget::new(options.memory_limit), block_cache: BlockCache::new(options.memory_limit / 4) };
         let mut state = State::default();
-        let system_options = StoreOptions { shards: 1, ..store_options(&options, &options.directory.join("system"), &DatabaseOptions::default()) };
+        let system_options = StoreOptions { shards: 1, ..store_options(&options, &memory, &options.directory.join("system"), &DatabaseOptions::default()) };
         // A change of databases or users is rare and never lost.
         let log = LogOptions {
             level: if options.in_memory { LogLevel::None } else { LogLevel::Sync },
             sync_period: Duration::ZERO,
             retention: Some(Duration::ZERO),
+            segment_bytes: SYSTEM_SEGMENT_BYTES,
             ..system_options.log
         };
+        let mut logged = 0;
         let (system, _) = Store::open(StoreOptions { log, ..system_options }, &mut |_, bytes| {
+            logged += bytes.len() as u64;
             for change in decode(bytes)? {
                 state.apply(change);
             }
@@ -129,9 +154,13 @@ impl Catalog {
         })?;
         let directory = Offsets::directory(&options.directory);
         let exists = options.vfs.exists(&directory).map_err(|error| Error::io(format!("looking for {}", directory.display()), error))?;
-        let offsets = Offsets::open(store_options(&options, &directory, &DatabaseOptions::default()), options.in_memory, exists)?;
+        let offsets = Offsets::open(store_options(&options, &memory, &directory, &DatabaseOptions::default()), options.in_memory, exists)?;
         let catalog = Self {
+            memory,
             system,
+            logging: RwLock::new(()),
+            logged: AtomicU64::new(logged),
+            state_bytes: AtomicU64::new(0),
             state: RwLock::new(state),
             offsets,
             databases: RwLock::default(),
@@ -224,7 +253,7 @@ impl Catalog {
             (None, Loaded::default())
         };
         let mut older_is_known = true;
-        let (store, recovery) = Store::open(store_options(&self.options, &directory, &description.options), &mut |sequence, bytes| {
+        let (store, recovery) = Store::open(store_options(&self.options, &self.memory, &directory, &description.options), &mut |sequence, bytes| {
             let changes = crate::change::decode(bytes)?;
             if sequence > loaded.sequence {
                 return contents.apply(sequence, &changes, false);
@@ -269,12 +298,34 @@ impl Catalog {
     /// Logs changes, then shows them.
     pub(crate) fn log(&self, changes: Vec<SystemChange>) -> Result<()> {
         self.refuse_read_only()?;
-        self.system.append(vec![Entry::Meta(encode(&changes))])?;
-        let mut state = self.state.write();
-        for change in changes {
-            state.apply(change);
+        let bytes = encode(&changes);
+        let length = bytes.len() as u64;
+        {
+            let _in_state_before_all_is_written = self.logging.read();
+            self.system.append(vec![Entry::Meta(bytes)])?;
+            let mut state = self.state.write();
+            for change in changes {
+                state.apply(change);
+            }
+        }
+        let logged = self.logged.fetch_add(length, Ordering::Relaxed) + length;
+        if logged > SYSTEM_LOG_BYTES.max(4 * self.state_bytes.load(Ordering::Relaxed)) && !self.options.in_memory {
+            // The change itself is safe; what is too long now is tried again with the next one.
+            if let Err(error) = self.write_state() {
+                tracing::warn!(%error, "the system log could not be shortened");
+            }
         }
         Ok(())
+    }
+
+    /// Writes all that the system log says anew and lets go of what is before.
+    fn write_state(&self) -> Result<()> {
+        let _alone = self.logging.write();
+        let bytes = encode(&self.state.read().changes());
+        self.state_bytes.store(bytes.len() as u64, Ordering::Relaxed);
+        let sequence = self.system.append(vec![Entry::Meta(bytes)])?;
+        self.logged.store(0, Ordering::Relaxed);
+        self.system.set_meta_checkpoint(sequence - 1)
     }
 
     fn refuse_read_only(&self) -> Result<()> {
@@ -340,6 +391,7 @@ impl Catalog {
         let description = Description { id: database.id, name: database.name.clone(), created: database.created, options };
         self.log(vec![SystemChange::PutDatabase(description.clone())])?;
         database.store().set_log_options(log_options(&self.options, &description.options));
+        database.store().set_keep(Some(description.options.keep_ticks()));
         database.set_options(description.options);
         Ok(())
     }
@@ -627,12 +679,32 @@ impl State {
                 self.next_vgroup = self.next_vgroup.max(first + count);
                 self.vgroups.insert(database, first);
             }
+            SystemChange::Numbers(database, topic, vgroup) => {
+                self.next_database = self.next_database.max(database);
+                self.next_topic = self.next_topic.max(topic);
+                self.next_vgroup = self.next_vgroup.max(vgroup);
+            }
         }
+    }
+
+    /// Changes that make this out of nothing.
+    fn changes(&self) -> Vec<SystemChange> {
+        let mut changes = vec![SystemChange::Cluster(self.cluster), SystemChange::Numbers(self.next_database, self.next_topic, self.next_vgroup)];
+        changes.extend(self.databases.values().map(|database| SystemChange::PutDatabase(database.clone())));
+        changes.extend(self.vgroups.iter().map(|(database, first)| SystemChange::PutVgroups(*database, *first, 0)));
+        changes.extend(self.users.values().map(|user| SystemChange::PutUser((**user).clone())));
+        changes.extend(self.rights.iter().map(|(user, rights)| SystemChange::PutRights(user.clone(), (**rights).clone())));
+        changes.extend(self.views.iter().map(|((database, _), view)| SystemChange::PutView(*database, (**view).clone())));
+        changes.extend(self.aggregates.iter().map(|((database, _), aggregates)| SystemChange::PutAggregates(*database, (**aggregates).clone())));
+        changes.extend(self.streams.values().map(|stream| SystemChange::PutStream((**stream).clone())));
+        changes.extend(self.stream_progress.iter().map(|(name, progress)| SystemChange::PutStreamProgress(name.clone(), progress.clone())));
+        changes.extend(self.topics.values().map(|topic| SystemChange::PutTopic((**topic).clone())));
+        changes
     }
 }
 
 /// How a database's store is opened.
-fn store_options(catalog: &CatalogOptions, directory: &Path, options: &DatabaseOptions) -> StoreOptions {
+fn store_options(catalog: &CatalogOptions, memory: &Memory, directory: &Path, options: &DatabaseOptions) -> StoreOptions {
     StoreOptions {
         vfs: catalog.vfs.clone(),
         clock: catalog.clock.clone(),
@@ -643,6 +715,10 @@ fn store_options(catalog: &CatalogOptions, directory: &Path, options: &DatabaseO
         log: log_options(catalog, options),
         // In memory BUFFER is no ceiling: there is nowhere to flush to.
         memory_limit: if catalog.in_memory { catalog.memory_limit } else { catalog.memory_limit.min((options.buffer as u64) << 20) },
+        budget: memory.budget.clone(),
+        block_cache: memory.block_cache.clone(),
+        last_cache_bytes: (options.cache_size as u64) << 20,
+        keep: Some(options.keep_ticks()),
         read_only: catalog.read_only,
         ..StoreOptions::directory(directory)
     }
@@ -663,3 +739,6 @@ fn log_options(catalog: &CatalogOptions, options: &DatabaseOptions) -> LogOption
         ..LogOptions::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

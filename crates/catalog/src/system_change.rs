@@ -47,6 +47,8 @@ pub(crate) enum SystemChange {
     DropTopic(Arc<str>),
     /// The number of a database's first vgroup, and how many it has.
     PutVgroups(u32, u32, u32),
+    /// Numbers above those of every database, topic and vgroup that there was.
+    Numbers(u32, u64, u32),
 }
 
 impl SystemChange {
@@ -136,6 +138,10 @@ impl SystemChange {
                 w.byte(62);
                 [*database, *first, *count].into_iter().for_each(|number| w.unsigned(u64::from(number)));
             }
+            Self::Numbers(database, topic, vgroup) => {
+                w.byte(80);
+                [u64::from(*database), *topic, u64::from(*vgroup)].into_iter().for_each(|number| w.unsigned(number));
+            }
         }
     }
 
@@ -168,6 +174,7 @@ impl SystemChange {
             60 => Self::PutTopic(Topic::read(r)?),
             61 => Self::DropTopic(r.text()?.into()),
             62 => Self::PutVgroups(r.narrow()?, r.narrow()?, r.narrow()?),
+            80 => Self::Numbers(r.narrow()?, r.unsigned()?, r.narrow()?),
             _ => return Err(broken()),
         })
     }
@@ -314,6 +321,7 @@ mod tests {
             SystemChange::PutTopic(topic(TopicSource::Database { meta: TopicMeta::With })),
             SystemChange::DropTopic("涛".into()),
             SystemChange::PutVgroups(3, 2, 7),
+            SystemChange::Numbers(4, 901, 9),
         ];
         let bytes = encode(&changes);
         assert_eq!(decode(&bytes).unwrap(), changes);

@@ -1,6 +1,7 @@
-//! Several block files become one: their rows by key, the newest cell of each, without what deletions hide. Which files, and what becomes
-//! of them, is the store's.
+//! Several block files become one: their rows by key, the newest cell of each, without what deletions hide; and which files of a slice are
+//! due for it. What becomes of them is the store's.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::make_array;
@@ -10,8 +11,45 @@ use rustc_hash::FxHashMap;
 
 use crate::block_file::{BlockFile, Contents, Rows};
 use crate::resolve::{resolve, slice};
-use crate::rows::{BatchColumn, ColumnBatch, SequenceRange, Uid};
+use crate::rows::{BatchColumn, ColumnBatch, Sequence, SequenceRange, Uid};
 use crate::source::Tombstone;
+use crate::version::StoreFile;
+
+/// Files of like size that are merged into one.
+const TIER_FILES: usize = 4;
+/// Bytes of the files of the first tier; those of the next are up to four times as large.
+const TIER_BYTES: u64 = 1 << 20;
+/// Files above it are not merged with others while their slice is written.
+const LARGEST_TIER_BYTES: u64 = 1 << 30;
+/// A packed slice is packed again once this share of it has come on top.
+const REPACK_SHARE: u64 = 4;
+
+/// Whether the files of one time slice of a shard are to become one packed file. `newest` is the last sequence in any file of the shard: a
+/// slice that the last flush did not touch is not written any more.
+pub(crate) fn is_due_to_be_packed(files: &[StoreFile], newest: Sequence) -> bool {
+    let is_packed = |file: &StoreFile| file.file.as_ref().is_ok_and(|file| file.summary().is_packed);
+    let loose: u64 = files.iter().filter(|file| !is_packed(file)).map(|file| file.entry.bytes).sum();
+    let packed: u64 = files.iter().filter(|file| is_packed(file)).map(|file| file.entry.bytes).sum();
+    loose > packed / REPACK_SHARE && files.iter().all(|file| file.entry.sequences.max < newest)
+}
+
+/// Which files of one time slice of a shard, oldest first, are to become one because there are many of their size.
+pub(crate) fn due_tier(files: &[StoreFile]) -> Option<Range<usize>> {
+    let tiers: Vec<u32> = files.iter().map(|file| (file.entry.bytes / TIER_BYTES).max(1).ilog2() / 2).collect();
+    let highest = (LARGEST_TIER_BYTES / TIER_BYTES).ilog2() / 2;
+    (0..highest).find_map(|tier| {
+        let mut start = 0;
+        for run in tiers.chunk_by(|left, right| (*left <= tier) == (*right <= tier)) {
+            let end = start + run.len();
+            // Smaller ones among them and behind them go along; larger ones stay.
+            if run.iter().filter(|other| **other == tier).count() >= TIER_FILES {
+                return Some(start..end);
+            }
+            start = end;
+        }
+        None
+    })
+}
 
 /// Gives the rows of `files` (oldest first, nothing between them in sequence) to `write`, in order of (table, key), each key once.
 ///

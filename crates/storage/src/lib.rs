@@ -3,6 +3,7 @@
 
 mod block_cache;
 mod block_file;
+mod budget;
 mod cells;
 mod clock;
 mod compaction;
@@ -26,6 +27,7 @@ mod wal;
 
 pub use block_cache::{BlockCache, CacheFigures};
 pub use block_file::{BLOCK_ROWS, BlockFile, BlockFileSummary, BlockFileWriter, FileDamage};
+pub use budget::MemoryBudget;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions};
 pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TableRun, TablesBatch, TimeRange, Uid, is_storable};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use embudo_types::Precision;
 
 use crate::block_cache::BlockCache;
+use crate::budget::MemoryBudget;
 use crate::clock::{Clock, SystemClock};
 use crate::rows::Sequence;
 use crate::scheduler::Scheduler;
@@ -33,6 +34,10 @@ pub struct StoreOptions {
     pub log: LogOptions,
     /// Bytes that unflushed rows may take before a flush starts; at twice that, writers wait for it.
     pub memory_limit: u64,
+    /// What unflushed rows of all stores that share it may take.
+    pub budget: Arc<MemoryBudget>,
+    /// Ticks that rows stay (KEEP): older ones are not shown and go from disk. `None`: for ever.
+    pub keep: Option<i64>,
     /// Decoded column chunks; stores of a process may share one.
     pub block_cache: Arc<BlockCache>,
     /// Bytes of the last cache (CACHESIZE).
@@ -56,6 +61,8 @@ impl StoreOptions {
             slice: 10 * 86_400_000,
             log: LogOptions::default(),
             memory_limit: 256 << 20,
+            budget: MemoryBudget::new(1 << 30),
+            keep: None,
             block_cache: BlockCache::new(64 << 20),
             last_cache_bytes: 16 << 20,
             read_only: false,

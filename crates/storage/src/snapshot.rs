@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub(crate) version: Arc<Version>,
     pub(crate) sequence: Sequence,
     pub(crate) precision: Precision,
+    /// First tick that KEEP shows.
+    pub(crate) kept_from: i64,
     pub(crate) cache: Arc<LastCache>,
 }
 
@@ -50,6 +52,8 @@ impl Snapshot {
     }
 
     fn scan_of(&self, request: &ScanRequest, of: Of) -> Result<Scan> {
+        let range = TimeRange::new(request.range.start.max(self.kept_from), request.range.end);
+        let request = &ScanRequest { range, ..request.clone() };
         let shard = shard_of(request.uid, self.version.shards.len());
         let part = &self.version.shards[shard];
         let tombstones = match of {
@@ -84,7 +88,7 @@ impl Snapshot {
                 None => last_of(self.backwards(uid, key, columns, i64::MIN, Of::Both)?, columns)?,
             },
         };
-        Ok(found.map(|(timestamp, values)| LastRow { timestamp, values }))
+        Ok(found.filter(|(timestamp, _)| *timestamp >= self.kept_from).map(|(timestamp, values)| LastRow { timestamp, values }))
     }
 
     /// The last cell of `column` that is not NULL, with its timestamp. From the last cache, unless memory holds something newer.
@@ -97,6 +101,7 @@ impl Snapshot {
             self.cache.keep_last(uid, serial, column.0, found.clone());
             found
         };
+        let in_files = in_files.filter(|(timestamp, _)| *timestamp >= self.kept_from);
         match in_files {
             None => last_value(self.backwards(uid, key, &[column], i64::MIN, Of::Both)?, column),
             Some((timestamp, value)) if !self.memory_reaches(uid, timestamp) => Ok(Some((timestamp, value))),

@@ -7,6 +7,7 @@ mod log_reader;
 mod open;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,6 +61,13 @@ pub struct Store {
     observer: OnceLock<Arc<dyn Fn() + Send + Sync>>,
     sync_scheduled: AtomicBool,
     flush_scheduled: AtomicBool,
+    upkeep_scheduled: AtomicBool,
+    expiry_scheduled: AtomicBool,
+    pack_scheduled: AtomicBool,
+    /// Whether slices that are due to be packed have waited long enough.
+    may_pack: AtomicBool,
+    /// KEEP in ticks.
+    keep: Mutex<Option<i64>>,
     closed: AtomicBool,
     lock: Mutex<Option<Box<dyn VfsLock>>>,
 }
@@ -123,9 +131,7 @@ impl Store {
             observer();
         }
         self.make_durable(sequence)?;
-        if self.version().memory_bytes() > self.options.memory_limit {
-            self.schedule_flush(Duration::ZERO);
-        }
+        self.flush_if_due();
         Ok(sequence)
     }
 
@@ -193,30 +199,6 @@ impl Store {
         Ok(())
     }
 
-    /// Slows writers down when a flush cannot follow: above twice the limit each flushes before it goes on, or says why it cannot.
-    fn wait_for_memory(&self) -> Result<()> {
-        while self.version().memory_bytes() > 2 * self.options.memory_limit {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn schedule_flush(&self, delay: Duration) {
-        if self.flush_scheduled.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let this = self.this.get().cloned().unwrap_or_default();
-        self.options.scheduler.spawn_after(delay, move || {
-            let Some(store) = this.upgrade() else { return };
-            let flushed = store.flush_to(store.options.memory_limit / 2);
-            store.flush_scheduled.store(false, Ordering::Release);
-            if let Err(error) = flushed {
-                tracing::error!(%error, "cannot flush");
-                store.schedule_flush(Duration::from_secs(1));
-            }
-        });
-    }
-
     pub(crate) fn version(&self) -> Arc<Version> {
         self.version.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -225,7 +207,13 @@ impl Store {
     pub fn snapshot(&self) -> Snapshot {
         // Both under one lock: rows leave memory only into a version that a later sequence is read with.
         let version = self.version.read().unwrap_or_else(PoisonError::into_inner);
-        Snapshot { version: version.clone(), sequence: self.visible.get(), precision: self.options.precision, cache: self.last_cache.clone() }
+        Snapshot {
+            version: version.clone(),
+            sequence: self.visible.get(),
+            precision: self.options.precision,
+            kept_from: self.kept_from(),
+            cache: self.last_cache.clone(),
+        }
     }
 
     /// The shard that a table belongs to: 0 up to [`shards`](Self::shards).

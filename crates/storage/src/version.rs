@@ -6,6 +6,7 @@ use embudo_types::{Error, Result};
 use rustc_hash::FxHashMap;
 
 use crate::block_file::BlockFile;
+use crate::budget::MemoryBudget;
 use crate::manifest::FileEntry;
 use crate::memtable::MemoryTable;
 use crate::rows::{Sequence, TimeRange, Uid};
@@ -54,8 +55,8 @@ impl StoreFile {
 
 impl Version {
     /// A version with empty memory.
-    pub(crate) fn new(files: Vec<Vec<StoreFile>>, tombstones: FxHashMap<Uid, Vec<Tombstone>>) -> Self {
-        let shards = files.into_iter().map(|files| ShardVersion { active: Arc::new(MemoryTable::new()), frozen: Vec::new(), files, serial: 1 }).collect();
+    pub(crate) fn new(files: Vec<Vec<StoreFile>>, tombstones: FxHashMap<Uid, Vec<Tombstone>>, budget: &Arc<MemoryBudget>) -> Self {
+        let shards = files.into_iter().map(|files| ShardVersion { active: Arc::new(MemoryTable::new(budget)), frozen: Vec::new(), files, serial: 1 }).collect();
         Self { shards, tombstones: Arc::new(tombstones) }
     }
 

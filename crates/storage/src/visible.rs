@@ -10,10 +10,19 @@ use crate::rows::Sequence;
 #[derive(Debug, Default)]
 pub(crate) struct Visible {
     sequence: AtomicU64,
-    /// Applied sequences above the visible one.
-    applied: Mutex<BTreeSet<Sequence>>,
+    state: Mutex<State>,
     moved: Condvar,
 }
+
+#[derive(Debug, Default)]
+struct State {
+    /// Applied sequences above the visible one.
+    applied: BTreeSet<Sequence>,
+    waiting: usize,
+}
+
+/// How often a waiting writer looks again before it sleeps: the others are done within microseconds, and waking takes longer.
+const LOOKS: usize = 200;
 
 impl Visible {
     /// Everything up to `sequence` is visible.
@@ -28,26 +37,38 @@ impl Visible {
 
     /// Tells that a record is in memory (or will never be). Every sequence that was given out must come here once.
     pub(crate) fn applied(&self, sequence: Sequence) {
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        applied.insert(sequence);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = self.sequence.load(Ordering::Relaxed) + 1;
-        while applied.remove(&next) {
-            self.sequence.store(next, Ordering::Release);
+        if sequence == next {
+            next += 1;
+        } else {
+            state.applied.insert(sequence);
+        }
+        while state.applied.remove(&next) {
             next += 1;
         }
-        drop(applied);
-        self.moved.notify_all();
+        self.sequence.store(next - 1, Ordering::Release);
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.moved.notify_all();
+        }
     }
 
     /// Waits until a sequence is visible: until the writers before it are done.
     pub(crate) fn wait(&self, sequence: Sequence) {
-        if self.get() >= sequence {
-            return;
+        for _ in 0..LOOKS {
+            if self.get() >= sequence {
+                return;
+            }
+            std::hint::spin_loop();
         }
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.waiting += 1;
         while self.get() < sequence {
-            applied = self.moved.wait(applied).unwrap_or_else(PoisonError::into_inner);
+            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.waiting -= 1;
     }
 }
 

@@ -130,3 +130,31 @@ fn long_tables_and_many_small_ones_are_rewritten() {
     };
     check(&[with(long(0, 10), small(1)), with(long(5, 10), small(2)), long(90_000, 10)], &[(7, TimeRange::new(100, 50_000), 15)], false, true);
 }
+
+#[test]
+fn files_of_like_size_are_merged_and_slices_left_alone_packed() {
+    let vfs = MemoryVfs::new();
+    let row: Model = [((1, 5, 0), [Some(Some(1)), None])].into();
+    let written = write(&vfs, 1, &row, false, SequenceRange { min: 1, max: 1 }).unwrap();
+    let make = |bytes: u64, sequence: u64| {
+        let file = Ok(written.clone());
+        let entry = crate::manifest::FileEntry {
+            number: 1,
+            shard: 0,
+            range: TimeRange::ALL,
+            sequences: SequenceRange { min: sequence, max: sequence },
+            rows: 1,
+            bytes,
+        };
+        StoreFile { entry, file }
+    };
+    let files = |sizes: &[u64]| sizes.iter().enumerate().map(|(at, bytes)| make(*bytes, at as u64 + 1)).collect::<Vec<_>>();
+    let small = 100_000;
+    assert_eq!(due_tier(&files(&[small; 3])), None);
+    assert_eq!(due_tier(&files(&[small; 4])), Some(0..4));
+    assert_eq!(due_tier(&files(&[40 << 20, small, small, small, small])), Some(1..5));
+    assert_eq!(due_tier(&files(&[40 << 20, 30 << 20, 20 << 20, 17 << 20])), Some(0..4));
+    assert_eq!(due_tier(&files(&[40 << 20, 30 << 20, 6 << 20, small])), None);
+    assert!(is_due_to_be_packed(&files(&[small]), 2));
+    assert!(!is_due_to_be_packed(&files(&[small, small]), 2));
+}

@@ -28,6 +28,7 @@ use chunk_list::ChunkList;
 use incoming::Incoming;
 use source::{MemorySource, SealedChunk};
 
+use crate::budget::MemoryBudget;
 use crate::cells::KeyValue;
 use crate::resolve::{gather, normalize, resolve, slice};
 use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Sequence, SequenceRange, TablesBatch, Uid};
@@ -51,6 +52,7 @@ pub(crate) struct MemoryTable {
     arena_writers: Mutex<Vec<ArenaWriter>>,
     tombstones: RwLock<FxHashMap<Uid, Vec<Tombstone>>>,
     bytes: AtomicU64,
+    budget: Arc<MemoryBudget>,
     rows: AtomicU64,
     tables: AtomicU64,
     first: AtomicU64,
@@ -109,8 +111,8 @@ struct ArenaRows {
 }
 
 impl MemoryTable {
-    /// Nothing yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing yet; what comes in counts in a budget until the table is gone.
+    pub(crate) fn new(budget: &Arc<MemoryBudget>) -> Self {
         Self {
             partitions: (0..PARTITIONS).map(|_| RwLock::default()).collect(),
             layouts: Layouts::default(),
@@ -118,11 +120,17 @@ impl MemoryTable {
             arena_writers: Mutex::default(),
             tombstones: RwLock::default(),
             bytes: AtomicU64::new(0),
+            budget: budget.clone(),
             rows: AtomicU64::new(0),
             tables: AtomicU64::new(0),
             first: AtomicU64::new(0),
             last: AtomicU64::new(0),
         }
+    }
+
+    fn grow(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.add(bytes);
     }
 
     /// Bytes taken, the index counted.
@@ -177,7 +185,7 @@ impl MemoryTable {
     /// Adds a deletion. The caller is the shard's one writer.
     pub(crate) fn delete(&self, tombstone: Tombstone) {
         self.tombstones.write().unwrap_or_else(PoisonError::into_inner).entry(tombstone.uid).or_default().push(tombstone);
-        self.bytes.fetch_add(2 * size_of::<Tombstone>() as u64, Ordering::Relaxed);
+        self.grow(2 * size_of::<Tombstone>() as u64);
         self.touch(tombstone.sequence);
     }
 
@@ -247,12 +255,12 @@ impl MemoryTable {
             return Ok(());
         }
         let list = child.chunks.get_or_init(|| {
-            self.bytes.fetch_add(size_of::<ChunkList<Listed>>() as u64, Ordering::Relaxed);
+            self.grow(size_of::<ChunkList<Listed>>() as u64);
             Box::new(ChunkList::new())
         });
         let (tail, main) = (rows.start..rows.start + late, rows.start + late..rows.end);
-        self.append_chunks(list, &mut writer.tail, true, incoming, tail, sequence)?;
-        self.append_chunks(list, &mut writer.main, false, incoming, main, sequence)
+        self.append_chunks((uid, list), &mut writer.tail, true, incoming, tail, sequence)?;
+        self.append_chunks((uid, list), &mut writer.main, false, incoming, main, sequence)
     }
 
     fn child_to_write(&self, uid: Uid) -> Arc<Child> {
@@ -266,7 +274,7 @@ impl MemoryTable {
             chunks: OnceLock::new(),
             writer: Mutex::default(),
         });
-        self.bytes.fetch_add((size_of::<Child>() + 16 + 2 * size_of::<(Uid, Arc<Child>)>()) as u64, Ordering::Relaxed);
+        self.grow((size_of::<Child>() + 16 + 2 * size_of::<(Uid, Arc<Child>)>()) as u64);
         self.tables.fetch_add(1, Ordering::Relaxed);
         self.partition(uid).write().unwrap_or_else(PoisonError::into_inner).insert(uid, child.clone());
         child
@@ -334,7 +342,7 @@ impl MemoryTable {
         let capacity = found.map_or(FIRST_ROWS, |at| (writers[at].rows.chunk().capacity() * 4).min(CHUNK_ROWS));
         let (links, links_writer) = AppendBytes::create(capacity * 4);
         let active = ActiveWriter::create(capacity, layout, incoming, rows, sequence);
-        self.bytes.fetch_add((active.chunk().memory() + links.capacity()) as u64, Ordering::Relaxed);
+        self.grow((active.chunk().memory() + links.capacity()) as u64);
         let place = self.arena.push(ArenaChunk { chunk: active.chunk().clone(), links });
         let writer = ArenaWriter { place, rows: active, links: links_writer };
         let room = writer.rows.room(incoming, rows, sequence).max(1);
@@ -362,7 +370,7 @@ impl MemoryTable {
 
     fn append_chunks(
         &self,
-        list: &ChunkList<Listed>,
+        (uid, list): (Uid, &ChunkList<Listed>),
         slot: &mut Option<Box<ActiveWriter>>,
         is_tail: bool,
         incoming: &mut Incoming<'_>,
@@ -372,11 +380,11 @@ impl MemoryTable {
         if rows.len() >= BULK_ROWS {
             // What is written next must be listed after these rows.
             *slot = None;
-            let batch = compact(slice(incoming.batch, rows))?;
+            let batch = compact(ColumnBatch { uid, ..slice(incoming.batch, rows) })?;
             let sequences = SequenceRange { min: sequence, max: sequence };
             for start in (0..batch.rows()).step_by(CHUNK_ROWS) {
                 let part = slice(&batch, start..batch.rows().min(start + CHUNK_ROWS));
-                self.bytes.fetch_add(batch_bytes(&part), Ordering::Relaxed);
+                self.grow(batch_bytes(&part));
                 list.push(Listed { is_tail, chunk: MemoryChunk::Sealed(SealedChunk::new(part, sequences)) });
             }
             return Ok(());
@@ -394,7 +402,7 @@ impl MemoryTable {
             });
             let layout = self.layout_of(slot.as_ref().map(|writer| &**writer.chunk().layout()), incoming);
             let writer = ActiveWriter::create(capacity.max(FIRST_ROWS), layout, incoming, &rows, sequence);
-            self.bytes.fetch_add(writer.chunk().memory() as u64, Ordering::Relaxed);
+            self.grow(writer.chunk().memory() as u64);
             list.push(Listed { is_tail, chunk: MemoryChunk::Active { chunk: writer.chunk().clone(), sorted: OnceLock::new() } });
             *slot = Some(Box::new(writer));
         }
@@ -477,6 +485,12 @@ impl MemoryTable {
             sources.push(MemorySource::sealed(SealedChunk::new(batch, sequences)));
         }
         Ok(())
+    }
+}
+
+impl Drop for MemoryTable {
+    fn drop(&mut self) {
+        self.budget.remove(self.bytes());
     }
 }
 

@@ -27,6 +27,20 @@ fn batch(uid: Uid, rows: &[(i64, [Cell; 2])]) -> ColumnBatch {
     ColumnBatch { uid, schema_version: 1, timestamps: rows.iter().map(|row| row.0).collect(), key: None, columns: vec![column(0), column(1)] }
 }
 
+/// Rows of several tables, many of one: whatever writes them into files gets them under their own table.
+#[test]
+fn batches_carry_their_tables_number() {
+    let table = MemoryTable::new(&MemoryBudget::new(1 << 40));
+    let rows = |count: i64| (0..count).map(|row| (row, [Some(Some(row)), None])).collect::<Vec<_>>();
+    let batches = [batch(7, &rows(3)), batch(8, &rows(600)), batch(9, &rows(100))];
+    table.append_tables(&joined(&batches), 1, 0, 1).unwrap();
+    for (uid, count) in [(7, 3), (8, 600), (9, 100)] {
+        let batches = table.batches(uid, &[]).unwrap();
+        assert!(batches.iter().all(|(batch, _)| batch.uid == uid));
+        assert_eq!(batches.iter().map(|(batch, _)| batch.rows()).sum::<usize>(), count);
+    }
+}
+
 /// What the sources and tombstones say, by the rules of `Source` and `Tombstone`, applied naively.
 fn read(table: &MemoryTable, uid: Uid, visible: Sequence) -> Model {
     let tombstones = table.tombstones(uid, visible);
@@ -85,7 +99,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #[test]
     fn agrees_with_a_map(steps in steps()) {
-        let table = MemoryTable::new();
+        let table = MemoryTable::new(&MemoryBudget::new(1 << 40));
         let mut models = vec![[Model::new(), Model::new()]];
         for (at, step) in steps.iter().enumerate() {
             let sequence = at as Sequence + 1;
@@ -132,7 +146,7 @@ proptest! {
 /// Many readers while one writer appends to several tables: a reader sees all of a record or none of it.
 #[test]
 fn readers_never_see_half_a_record() {
-    let table = MemoryTable::new();
+    let table = MemoryTable::new(&MemoryBudget::new(1 << 40));
     let (visible, done) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -169,7 +183,7 @@ fn readers_never_see_half_a_record() {
 #[test]
 fn text_and_composite_keys() {
     use arrow_array::{BinaryArray, BooleanArray, StringArray};
-    let table = MemoryTable::new();
+    let table = MemoryTable::new(&MemoryBudget::new(1 << 40));
     let mut rows = 0;
     for sequence in 1..=200u64 {
         let keys: Vec<String> = (0..3).map(|key| format!("key-{}", (sequence + key) % 5)).collect();

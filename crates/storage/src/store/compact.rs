@@ -10,6 +10,7 @@ use super::{Store, lock};
 use crate::block_file::{BlockFile, BlockFileWriter};
 use crate::compaction::rewrite;
 use crate::manifest::{Change, FileEntry, block_file_path};
+use crate::resolve::slice;
 use crate::rows::{Sequence, TimeRange, Uid};
 use crate::source::Tombstone;
 use crate::version::StoreFile;
@@ -31,24 +32,37 @@ impl Store {
         self.forget_tombstones()
     }
 
-    /// Puts one file in the place of all files of a slice, oldest first.
+    /// Puts one packed file in the place of all files of a slice, oldest first.
     fn compact_files(&self, shard: usize, files: &[StoreFile]) -> Result<()> {
-        let inputs: Vec<Arc<BlockFile>> = files.iter().map(|file| file.file.clone()).collect::<Result<_>>()?;
-        let version = self.version();
-        let is_done = inputs.len() == 1 && inputs[0].summary().is_packed;
-        if is_done && !version.tombstones.values().flatten().any(|tombstone| may_hide(tombstone, &files[0])) {
+        if let [only] = files
+            && only.file.as_ref().map_err(Clone::clone)?.summary().is_packed
+            && !self.version().tombstones.values().flatten().any(|tombstone| may_hide(tombstone, only))
+        {
             return Ok(());
         }
+        self.merge_files(shard, files, true, true)
+    }
+
+    /// Puts one file in the place of files of a slice that follow one another, oldest first; `is_oldest` tells that the slice has none before
+    /// them. Rows older than KEEP are left out.
+    pub(super) fn merge_files(&self, shard: usize, files: &[StoreFile], is_oldest: bool, packed: bool) -> Result<()> {
+        let inputs: Vec<Arc<BlockFile>> = files.iter().map(|file| file.file.clone()).collect::<Result<_>>()?;
+        let (version, kept_from) = (self.version(), self.kept_from());
         let number = self.reserve_file()?;
         let path = block_file_path(&self.options.directory, number);
         let options = &self.options;
         let mut writer: Option<BlockFileWriter> = None;
-        let written = rewrite(&inputs, &version.tombstones, true, &mut |batch, sequences| {
+        let written = rewrite(&inputs, &version.tombstones, is_oldest, &mut |batch, sequences| {
+            let expired = batch.timestamps.partition_point(|timestamp| *timestamp < kept_from);
+            if expired == batch.rows() {
+                return Ok(());
+            }
+            let create = if packed { BlockFileWriter::create_packed } else { BlockFileWriter::create };
             let writer = match &mut writer {
                 Some(writer) => writer,
-                None => writer.insert(BlockFileWriter::create_packed(&*options.vfs, &path, options.precision)?),
+                None => writer.insert(create(&*options.vfs, &path, options.precision)?),
             };
-            writer.write(batch, sequences)
+            writer.write(&slice(batch, expired..batch.rows()), sequences)
         });
         let finished = written.and_then(|()| writer.take().map(BlockFileWriter::finish).transpose()).and_then(|summary| {
             let Some(summary) = summary else { return Ok(None) };
@@ -80,7 +94,7 @@ impl Store {
     }
 
     /// Names the new file instead of the old ones, lets readers see it, and removes the old ones.
-    fn replace_files(&self, shard: usize, old: &[StoreFile], new: Option<StoreFile>) -> Result<()> {
+    pub(super) fn replace_files(&self, shard: usize, old: &[StoreFile], new: Option<StoreFile>) -> Result<()> {
         let mut changes: Vec<Change> = new.iter().map(|file| Change::AddFile(file.entry)).collect();
         changes.extend(old.iter().map(|file| Change::RemoveFile(file.entry.number)));
         // On an error the manifest may name either: both stay until it is settled.
@@ -102,7 +116,7 @@ impl Store {
     }
 
     /// Forgets deletions that no file has rows for any more.
-    fn forget_tombstones(&self) -> Result<()> {
+    pub(super) fn forget_tombstones(&self) -> Result<()> {
         let version = self.version();
         let mut forgotten: Vec<(Uid, Sequence)> = Vec::new();
         for (&uid, tombstones) in version.tombstones.iter() {

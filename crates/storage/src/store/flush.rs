@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use embudo_types::{Error, Result};
 
@@ -30,6 +31,7 @@ impl Store {
                 break;
             };
             self.flush_shard(largest)?;
+            self.schedule_upkeep(Duration::ZERO);
         }
         self.trim_log()
     }
@@ -57,7 +59,7 @@ impl Store {
         self.replace_version(|version| {
             let part = &mut version.shards[shard];
             if part.active.sequences().is_some() {
-                part.frozen.push(std::mem::replace(&mut part.active, Arc::new(MemoryTable::new())));
+                part.frozen.push(std::mem::replace(&mut part.active, Arc::new(MemoryTable::new(&self.options.budget))));
             }
         });
     }

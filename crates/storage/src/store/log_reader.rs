@@ -23,6 +23,8 @@ pub struct LogRecord {
 pub struct LogCursor {
     store: Arc<Store>,
     next: Sequence,
+    /// The shard whose rows are wanted; `None`: all of them.
+    shard: Option<u16>,
     segment: Option<SegmentReader>,
 }
 
@@ -40,6 +42,13 @@ impl LogCursor {
     /// The next record's place, or what it will be.
     pub fn position(&self) -> Sequence {
         self.next
+    }
+
+    /// Need not give rows of other shards: what is read from segments is then cheaper.
+    #[must_use]
+    pub fn of_shard(mut self, shard: u16) -> Self {
+        self.shard = Some(shard);
+        self
     }
 
     /// Goes to another place.
@@ -86,7 +95,8 @@ impl LogCursor {
             }
             return Ok(None);
         };
-        match segment.next(self.next)? {
+        let (store, shard) = (&self.store, self.shard);
+        match segment.next(self.next, &|uid| shard.is_none_or(|shard| store.shard_of(uid) == shard))? {
             Found::Record(sequence, entries) if sequence <= visible => {
                 self.next = sequence + 1;
                 return Ok(Some(LogRecord { sequence, entries: Arc::new(entries) }));
@@ -123,7 +133,7 @@ impl Store {
     pub fn read_log(self: &Arc<Self>, from: Sequence) -> LogCursor {
         self.log_readers.0.fetch_add(1, Ordering::AcqRel);
         self.keep_recent();
-        LogCursor { store: self.clone(), next: from.max(1), segment: None }
+        LogCursor { store: self.clone(), next: from.max(1), shard: None, segment: None }
     }
 
     /// The first sequence that [`read_log`](Self::read_log) still finds, and the one that the next record will have; equal where nothing is held.

@@ -23,6 +23,9 @@ use crate::wal::{Log, Recent, Replay, replay};
 /// Times that a reader beside a writer looks again when a file goes away under it.
 const READER_TRIES: usize = 5;
 
+/// How long an opened store waits before it looks at its files, so that opening is not held up.
+const UPKEEP_DELAY: Duration = Duration::from_secs(1);
+
 pub(super) fn open(options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) -> Result<()>) -> Result<(Arc<Store>, Recovery)> {
     if !options.read_only {
         return open_once(options, meta);
@@ -60,7 +63,7 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
     }
     let state = manifest.state().clone();
     (options.shards, options.slice, options.precision) = (state.shards, state.slice, state.precision);
-    let version = Version::new(open_files(&options, &state, &mut recovery.damages), state.tombstones.clone().into_iter().collect());
+    let version = Version::new(open_files(&options, &state, &mut recovery.damages), state.tombstones.clone().into_iter().collect(), &options.budget);
     let mut waiting = VecDeque::new();
     let log_directory = options.directory.join("log");
     let replayed = if options.log.level == LogLevel::None {
@@ -98,12 +101,21 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         observer: OnceLock::new(),
         sync_scheduled: AtomicBool::new(false),
         flush_scheduled: AtomicBool::new(false),
+        upkeep_scheduled: AtomicBool::new(false),
+        expiry_scheduled: AtomicBool::new(false),
+        pack_scheduled: AtomicBool::new(false),
+        may_pack: AtomicBool::new(false),
+        keep: Mutex::new(options.keep),
         closed: AtomicBool::new(false),
         lock: Mutex::new(lock),
         options,
     });
     // Set once, here.
     let _ = store.this.set(Arc::downgrade(&store));
+    store.options.budget.register(Arc::downgrade(&store));
+    if store.version().shards.iter().any(|shard| !shard.files.is_empty()) {
+        store.schedule_upkeep(UPKEEP_DELAY);
+    }
     Ok((store, recovery))
 }
 

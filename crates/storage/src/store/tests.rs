@@ -54,6 +54,7 @@ fn snapshots_do_not_change() {
 
 mod log_reader;
 mod model;
+mod upkeep;
 
 /// A directory of the machine that goes with the value.
 struct Directory(std::path::PathBuf);

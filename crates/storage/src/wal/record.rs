@@ -8,7 +8,7 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use embudo_codec::{Reader, checksum, decode, encode, write_signed, write_varint};
 use embudo_types::{Error, Result};
 
-use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, TableRun, TablesBatch};
+use crate::rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, TableRun, TablesBatch, Uid};
 
 /// Bytes before a record's payload.
 pub(super) const HEADER: usize = 32;
@@ -234,6 +234,11 @@ impl Header {
 
 /// The entries of a payload.
 pub(super) fn decode_entries(payload: &[u8]) -> Result<Vec<Entry>> {
+    decode_entries_of(payload, &|_| true)
+}
+
+/// The entries of a payload, of rows those of the tables that are wanted; an entry of several tables comes whole where one is.
+pub(super) fn decode_entries_of(payload: &[u8], is_wanted: &dyn Fn(Uid) -> bool) -> Result<Vec<Entry>> {
     let mut reader = Reader::new(payload);
     let count = reader.length(payload.len())?;
     let mut entries = Vec::with_capacity(count);
@@ -242,9 +247,22 @@ pub(super) fn decode_entries(payload: &[u8]) -> Result<Vec<Entry>> {
         entries.push(match reader.byte()? {
             ROWS => {
                 let uid = reader.varint()?;
+                if !is_wanted(uid) {
+                    pass_body(&mut reader, &mut columns)?;
+                    continue;
+                }
                 Entry::Rows(read_body(uid, &mut reader, &mut columns)?)
             }
-            TABLES => Entry::Tables(read_tables(&mut reader, &mut columns)?),
+            TABLES => {
+                let runs = read_runs(&mut reader)?;
+                if !runs.iter().any(|run| is_wanted(run.uid)) {
+                    pass_body(&mut reader, &mut columns)?;
+                    continue;
+                }
+                let batch = TablesBatch { runs, rows: read_body(0, &mut reader, &mut columns)? };
+                batch.check()?;
+                Entry::Tables(batch)
+            }
             DELETE => Entry::Delete { uid: reader.varint()?, start: reader.signed()?, end: reader.signed()? },
             DROP_TABLE => Entry::DropTable { uid: reader.varint()? },
             META => {
@@ -265,20 +283,18 @@ struct Columns {
     columns: Vec<(ColumnId, ArrowType)>,
 }
 
-fn read_tables(reader: &mut Reader<'_>, layout: &mut Columns) -> Result<TablesBatch> {
+fn read_runs(reader: &mut Reader<'_>) -> Result<Vec<TableRun>> {
     let runs = reader.length(u32::MAX as usize)?;
     let (uids, _) = read_chunk(reader, &ArrowType::UInt64, runs)?;
     let (rows, _) = read_chunk(reader, &ArrowType::UInt32, runs)?;
     let (Some(uids), Some(rows)) = (uids.as_primitive_opt::<UInt64Type>(), rows.as_primitive_opt::<UInt32Type>()) else {
         return Err(Error::corrupt("tables of another type"));
     };
-    let runs = uids.values().iter().zip(rows.values()).map(|(uid, rows)| TableRun { uid: *uid, rows: *rows }).collect();
-    let batch = TablesBatch { runs, rows: read_body(0, reader, layout)? };
-    batch.check()?;
-    Ok(batch)
+    Ok(uids.values().iter().zip(rows.values()).map(|(uid, rows)| TableRun { uid: *uid, rows: *rows }).collect())
 }
 
-fn read_body(uid: u64, reader: &mut Reader<'_>, layout: &mut Columns) -> Result<ColumnBatch> {
+/// What precedes the columns of rows: schema version, number of rows, and the layout, which stays for the next.
+fn read_layout(reader: &mut Reader<'_>, layout: &mut Columns) -> Result<(u32, usize)> {
     let schema_version = reader.length(u32::MAX as usize)? as u32;
     let rows = reader.length(u32::MAX as usize)?;
     let flags = reader.byte()?;
@@ -291,6 +307,22 @@ fn read_body(uid: u64, reader: &mut Reader<'_>, layout: &mut Columns) -> Result<
             layout.columns.push((id, read_type(reader)?));
         }
     }
+    Ok((schema_version, rows))
+}
+
+/// Passes over rows.
+fn pass_body(reader: &mut Reader<'_>, layout: &mut Columns) -> Result<()> {
+    read_layout(reader, layout)?;
+    for _ in 0..1 + usize::from(layout.key.is_some()) + layout.columns.len() {
+        reader.byte()?;
+        let length = reader.length(reader.remaining())?;
+        reader.take(length)?;
+    }
+    Ok(())
+}
+
+fn read_body(uid: u64, reader: &mut Reader<'_>, layout: &mut Columns) -> Result<ColumnBatch> {
+    let (schema_version, rows) = read_layout(reader, layout)?;
     let (array, _) = read_chunk(reader, &ArrowType::Int64, rows)?;
     let timestamps = array.as_primitive_opt::<Int64Type>().ok_or_else(|| Error::corrupt("timestamps of another type"))?.values().clone();
     let key = layout.key.as_ref().map(|data_type| Ok::<_, Error>(read_chunk(reader, data_type, rows)?.0)).transpose()?;
@@ -370,6 +402,10 @@ mod tests {
                 }
             }
         }
+        // Entries of other tables are passed over, and the layout that they set is kept for those that follow.
+        let some = decode_entries_of(header.payload(bytes).unwrap(), &|uid| uid > 7).unwrap();
+        let kept: Vec<String> = back.iter().filter(|entry| !matches!(entry, Entry::Rows(rows) if rows.uid <= 7)).map(|entry| format!("{entry:?}")).collect();
+        assert_eq!(some.iter().map(|entry| format!("{entry:?}")).collect::<Vec<_>>(), kept);
         for cut in 0..bytes.len() {
             assert!(Header::read(&bytes[..cut]).is_none_or(|header| header.payload(&bytes[..cut]).is_none()));
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use embudo_types::{Error, Result};
 
 use super::SEGMENT_HEADER;
-use super::record::{HEADER, Header, decode_entries};
-use crate::rows::{Entry, Sequence};
+use super::record::{HEADER, Header, decode_entries_of};
+use crate::rows::{Entry, Sequence, Uid};
 use crate::vfs::{OpenMode, Vfs, VfsFile};
 
 /// Bytes that are read ahead.
@@ -47,8 +47,8 @@ impl SegmentReader {
         &self.path
     }
 
-    /// The next record whose sequence is `from` or above.
-    pub(crate) fn next(&mut self, from: Sequence) -> Result<Found> {
+    /// The next record whose sequence is `from` or above, without rows of tables that are not wanted.
+    pub(crate) fn next(&mut self, from: Sequence, is_wanted: &dyn Fn(Uid) -> bool) -> Result<Found> {
         loop {
             let Some(header) = self.fill(HEADER)?.and_then(|bytes| Header::read(bytes)) else { return Ok(Found::End) };
             if header.sequence < from {
@@ -57,7 +57,7 @@ impl SegmentReader {
             }
             let whole = self.fill(HEADER + header.length)?;
             let Some(payload) = whole.and_then(|bytes| header.payload(bytes)) else { return Ok(Found::End) };
-            let entries = decode_entries(payload);
+            let entries = decode_entries_of(payload, is_wanted);
             self.offset += (HEADER + header.length) as u64;
             match entries {
                 Ok(entries) => return Ok(Found::Record(header.sequence, entries)),

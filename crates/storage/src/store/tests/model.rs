@@ -14,7 +14,7 @@ use crate::vfs::{Fault, SimulatedVfs, Vfs};
 type Cell = Option<Option<i64>>;
 type Rows = BTreeMap<(i64, i32), [Cell; 2]>;
 /// Tables by number: the first two by time alone, the others with a composite key.
-type Model = BTreeMap<Uid, Rows>;
+pub(super) type Model = BTreeMap<Uid, Rows>;
 /// What a scan gives: absent and NULL look the same.
 type Contents = BTreeMap<Uid, BTreeMap<(i64, i32), [Option<i64>; 2]>>;
 
@@ -75,7 +75,7 @@ fn random_entry(random: &mut Random, model: &mut Model) -> Entry {
     Entry::Rows(ColumnBatch { uid, schema_version: 1, timestamps: cells.iter().map(|row| row.0.0).collect(), key, columns: vec![column(0), column(1)] })
 }
 
-fn record(random: &mut Random, model: &mut Model) -> Vec<Entry> {
+pub(super) fn record(random: &mut Random, model: &mut Model) -> Vec<Entry> {
     let mut entries: Vec<Entry> = (0..=random.below(3)).map(|_| random_entry(random, model)).collect();
     // A deletion hides rows of earlier records only, so a record has one kind of entries a table.
     let mut seen = Vec::new();
@@ -102,7 +102,7 @@ fn joined(entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// Rows of every table as the store gives them; absent and NULL look the same here.
-fn contents(snapshot: &Snapshot) -> Contents {
+pub(super) fn contents(snapshot: &Snapshot) -> Contents {
     let mut all = BTreeMap::new();
     for uid in 1..=TABLES {
         let columns = vec![(5, DataType::BigInt), (6, DataType::BigInt), (4, DataType::Int)];
@@ -145,22 +145,28 @@ fn check_last(snapshot: &Snapshot) {
     }
 }
 
-fn expected(model: &Model) -> Contents {
+pub(super) fn expected(model: &Model) -> Contents {
     let flat = |rows: &Rows| rows.iter().map(|(key, cells)| (*key, cells.map(Option::flatten))).collect();
     model.iter().filter(|(_, rows)| !rows.is_empty()).map(|(uid, rows)| (*uid, flat(rows))).collect()
 }
 
-pub(super) fn options(vfs: &SimulatedVfs, seed: u64) -> StoreOptions {
+/// Options for a simulation, and the clock that its delayed jobs wait for.
+pub(super) fn timed_options(vfs: &SimulatedVfs, seed: u64) -> (StoreOptions, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(0));
-    StoreOptions {
+    let options = StoreOptions {
         vfs: Arc::new(vfs.clone()) as Arc<dyn Vfs>,
         clock: clock.clone(),
-        scheduler: Scheduler::simulated(seed, clock),
+        scheduler: Scheduler::simulated(seed, clock.clone()),
         slice: 1000,
         memory_limit: 64 << 20,
         log: LogOptions { segment_bytes: 20_000, retention: Some(Duration::ZERO), ..LogOptions::default() },
         ..StoreOptions::directory("/db")
-    }
+    };
+    (options, clock)
+}
+
+pub(super) fn options(vfs: &SimulatedVfs, seed: u64) -> StoreOptions {
+    timed_options(vfs, seed).0
 }
 
 fn open(vfs: &SimulatedVfs, seed: u64) -> (Arc<Store>, Recovery) {
@@ -169,7 +175,7 @@ fn open(vfs: &SimulatedVfs, seed: u64) -> (Arc<Store>, Recovery) {
 
 /// Calls at which a disk fails: with `SEED` all of them, or the one of `CALL`; else a share that differs by seed.
 fn points(seed: u64, from: u64, calls: u64) -> impl Iterator<Item = u64> {
-    let step = if std::env::var_os("SEED").is_some() { 1 } else { 7 };
+    let step = if std::env::var_os("SEED").is_some() { 1 } else { 11 };
     let only: Option<u64> = std::env::var("CALL").ok().and_then(|call| call.parse().ok());
     (from + seed % step..calls).step_by(step as usize).filter(move |call| only.is_none_or(|only| only == *call))
 }
@@ -216,7 +222,7 @@ fn agrees_with_maps_over_flush_and_reopen() {
 }
 
 /// What entries that were kept do to the model.
-fn replay_into(entries: &[Entry], model: &mut Model) {
+pub(super) fn replay_into(entries: &[Entry], model: &mut Model) {
     for entry in entries {
         match entry {
             Entry::Tables(batch) => batch.tables().for_each(|rows| replay_into(&[Entry::Rows(rows)], model)),
@@ -253,9 +259,15 @@ struct Run {
 fn run(vfs: &SimulatedVfs, seed: u64, steps: usize) -> Run {
     let mut random = Random::new(seed);
     let mut run = Run { models: vec![Model::new()], acknowledged: 0, durable: 0 };
-    let Ok((store, _)) = Store::open(options(vfs, seed), &mut |_, _| Ok(())) else { return run };
+    let (options, clock) = timed_options(vfs, seed);
+    let Ok((store, _)) = Store::open(options, &mut |_, _| Ok(())) else { return run };
     for _ in 0..steps {
-        match random.below(11) {
+        match random.below(12) {
+            // Background work: merges, packing, syncs. What fails is tried again.
+            11 => {
+                clock.advance(Duration::from_secs(16));
+                store.options.scheduler.run_pending();
+            }
             0 => {
                 if store.flush().is_err() {
                     return run;
@@ -350,13 +362,18 @@ fn failing_disks_refuse_and_recover() {
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
             for after in points(seed, 6, whole.calls()) {
                 let vfs = SimulatedVfs::new();
-                let Ok((store, _)) = Store::open(options(&vfs, seed), &mut |_, _| Ok(())) else { panic!() };
+                let (options, clock) = timed_options(&vfs, seed);
+                let Ok((store, _)) = Store::open(options, &mut |_, _| Ok(())) else { panic!() };
                 vfs.set_fault(Some(Fault { after, calls: 3, kind }));
                 let mut random = Random::new(seed);
                 let mut model = Model::new();
                 let mut refused = 0;
                 for _ in 0..40 {
-                    match random.below(11) {
+                    match random.below(12) {
+                        11 => {
+                            clock.advance(Duration::from_secs(16));
+                            store.options.scheduler.run_pending();
+                        }
                         0 => refused += usize::from(store.flush().is_err()),
                         1 => refused += usize::from(store.sync().is_err()),
                         2 => refused += usize::from(store.compact(TimeRange::ALL).is_err()),
