@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from serving import serving  # noqa: E402
 
+ROOT = HERE.parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "embudo" / "compat"
 
 
@@ -26,17 +27,22 @@ def python_client(requirements: list[str], program: str) -> Callable[[str], None
     """A client from PyPI in an environment of its own."""
 
     def run(url: str) -> None:
-        folder = CACHE / "-".join(name.replace("==", "-") for name in requirements)
-        python = folder / "bin" / "python"
-        if not (folder / "made").exists():
-            venv.create(folder, with_pip=True, clear=True)
-            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
-            if subprocess.run(command, check=False).returncode:
-                raise Skipped(f"{' '.join(requirements)} could not be installed")
-            (folder / "made").touch()
-        subprocess.run([str(python), str(HERE / program), url], check=True, timeout=300)
+        subprocess.run([python_with(requirements), str(HERE / program), url], check=True, timeout=300)
 
     return run
+
+
+def python_with(requirements: list[str]) -> str:
+    """The interpreter of an environment that has these packages from PyPI."""
+    folder = CACHE / "-".join(name.replace("==", "-") for name in requirements)
+    python = folder / "bin" / "python"
+    if not (folder / "made").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+        if subprocess.run(command, check=False).returncode:
+            raise Skipped(f"{' '.join(requirements)} could not be installed")
+        (folder / "made").touch()
+    return str(python)
 
 
 def built(name: str, tool: str, build: list[str], program: list[str]) -> Callable[[str], None]:
@@ -55,9 +61,70 @@ def built(name: str, tool: str, build: list[str], program: list[str]) -> Callabl
     return run
 
 
+def libtaos() -> Path:
+    """The folder with our C library, built from the sources, under the names that programs look for."""
+    if shutil.which("cargo") is None:
+        raise Skipped("cargo is not installed")
+    subprocess.run(["cargo", "build", "--quiet", "--package", "embudo-libtaos"], cwd=ROOT, check=True, timeout=3600)
+    built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "libtaos.so"
+    folder = CACHE / "libtaos"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("libtaos.so", "libtaos.so.1"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(built)
+    return folder
+
+
+def on_libtaos(prepare: Callable[[Path], list[str]], *, over_websocket: bool = True) -> Callable[[str], None]:
+    """A program on our C library, embedded and over WebSocket; `prepare` is given the library's folder and gives the command."""
+
+    def run(url: str) -> None:
+        library = libtaos()
+        command = prepare(library)
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+        subprocess.run(command, env={**environment, "EMBUDO_DSN": ":memory:"}, check=True, timeout=900)
+        if over_websocket:
+            host, _, port = url.removeprefix("http://").rpartition(":")
+            subprocess.run([*command, host, port], env=environment, check=True, timeout=900)
+
+    return run
+
+
+def c_program(library: Path) -> list[str]:
+    """The C program of every feature."""
+    if shutil.which("cc") is None:
+        raise Skipped("cc is not installed")
+    program = CACHE / "features"
+    sources = sorted(map(str, (HERE / "c").glob("*.c")))
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-g", f"-I{ROOT / 'crates/libtaos/include'}"]
+    subprocess.run(["cc", *flags, *sources, "-o", str(program), f"-L{library}", "-ltaos", "-lpthread"], check=True, timeout=300)
+    return [str(program)]
+
+
+def checked_c_program(library: Path) -> list[str]:
+    """The same under valgrind: no wrong access, nothing lost."""
+    if shutil.which("valgrind") is None:
+        raise Skipped("valgrind is not installed")
+    options = ["--quiet", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
+    return ["valgrind", *options, *c_program(library)]
+
+
+def go_program(library: Path) -> list[str]:
+    """driver-go's own binding of the C library."""
+    if shutil.which("go") is None or shutil.which("cc") is None:
+        raise Skipped("go or cc is not installed")
+    folder = CACHE / "gonative"
+    shutil.copytree(HERE / "gonative", folder, dirs_exist_ok=True)
+    flags = {"CGO_ENABLED": "1", "CGO_CFLAGS": f"-I{ROOT / 'crates/libtaos/include'}", "CGO_LDFLAGS": f"-L{library}"}
+    if subprocess.run(["go", "build", "-o", "compat", "."], cwd=folder, env={**os.environ, **flags}, check=False, timeout=900).returncode:
+        raise Skipped("go build failed; is its registry within reach?")
+    return [str(folder / "compat")]
+
+
 CLIENTS: dict[str, Callable[[str], None]] = {
     "taospy 2.8.10 (taosrest)": python_client(["taospy==2.8.10"], "taosrest_page.py"),
     "taos-ws-py 0.7.0 (taosws)": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_page.py"),
+    "taos-ws-py 0.7.0 (taosws), topics": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_topics.py"),
     "driver-go v3.7.6": built("go", "go", ["go", "build", "-o", "compat", "."], ["./compat"]),
     "crate taos 0.12.3": built("rust", "cargo", ["cargo", "build", "--quiet"], ["cargo", "run", "--quiet", "--"]),
     "taos-jdbcdriver 3.7.9": built(
@@ -67,8 +134,12 @@ CLIENTS: dict[str, Callable[[str], None]] = {
         ["sh", "-c", 'java -cp "target/classes:$(cat target/classpath)" Compat "$0"'],
     ),
     "@tdengine/rest 3.0.3, and the frames of @tdengine/websocket": built(
-        "node", "node", ["npm", "install", "--no-audit", "--no-fund", "--silent"], ["node", "main.mjs"]
+        "node", "node", ["npm", "install", "--no-audit", "--no-fund", "--silent"], ["sh", "-c", 'node main.mjs "$0" && node topics.mjs "$0"']
     ),
+    "taospy 2.8.10 (taos) on our libtaos": on_libtaos(lambda _: [python_with(["taospy==2.8.10"]), str(HERE / "taos_native.py")]),
+    "driver-go v3.7.6 with cgo on our libtaos": on_libtaos(go_program),
+    "a C program on our libtaos": on_libtaos(c_program),
+    "a C program on our libtaos, under valgrind": on_libtaos(checked_c_program, over_websocket=False),
 }
 
 
