@@ -31,6 +31,10 @@ const NONE: i64 = -2_147_467_247;
 const RETRIES: u64 = 5;
 /// The longest that a server is asked to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a poll waits while there is still something to go back to.
+const GOING_BACK: Duration = Duration::from_millis(100);
+/// How long it may take after a broken connection until vgroups are this consumer's again.
+const REGAINED: Duration = Duration::from_secs(3);
 /// How long a reply may take that has nothing to wait for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -61,6 +65,8 @@ struct State {
     /// A message that was fetched and that no poll has given yet.
     ready: Option<Message>,
     places: HashMap<(String, i32), Place>,
+    /// Where to go back to once these vgroups are this consumer's again, and until when.
+    lost: HashMap<(String, i32), (i64, Instant)>,
     last_commit: Option<Instant>,
 }
 
@@ -104,20 +110,16 @@ impl WebSocketSubscription {
             state.topics.clone()
         };
         let (link, speaks_raw) = connecting::connect(&self.dsn, "/rest/tmq", RETRIES, |link| self.log_in(link, &topics))?;
-        let unfinished = {
-            let mut state = self.state();
-            if state.is_closed {
-                return Err(Error::new(code::CONSUMER_CLOSED));
-            }
-            // Whatever the server had for this consumer is gone with its connection.
-            (state.speaks_raw, state.seen, state.asked, state.ready) = (speaks_raw, 0, None, None);
-            state.link = Some(Arc::clone(&link));
-            let uncommitted = state.places.iter().filter(|(_, place)| !place.is_committed);
-            uncommitted.map(|((topic, vgroup), place)| (topic.clone(), *vgroup, place.first)).collect::<Vec<_>>()
-        };
-        for (topic, vgroup, first) in unfinished {
-            self.go_back(&link, &topic, vgroup, first);
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(Error::new(code::CONSUMER_CLOSED));
         }
+        // Whatever the server had for this consumer is gone with its connection.
+        (state.speaks_raw, state.seen, state.asked, state.ready) = (speaks_raw, 0, None, None);
+        state.link = Some(Arc::clone(&link));
+        let until = Instant::now() + 2 * self.options.session_timeout;
+        let places = std::mem::take(&mut state.places).into_iter().filter(|(_, place)| !place.is_committed);
+        state.lost.extend(places.map(|(key, place)| (key, (place.first, until))));
         Ok(link)
     }
 
@@ -159,17 +161,36 @@ impl WebSocketSubscription {
         arguments
     }
 
-    /// Where the group has committed nothing, lets it begin where this consumer began. Where the vgroup is another's now, that one decides.
-    fn go_back(&self, link: &Link, topic: &str, vgroup: i32, first: i64) {
-        let place = json!({ "topic": topic, "vgroup_id": vgroup });
-        let committed = link.call("committed", json!({ "topic_vgroup_ids": [place] }), self.deadline()).and_then(reply::checked);
-        if committed.is_ok_and(|committed| committed["committed"][0].as_i64() == Some(NONE)) {
-            let _ = link.call("seek", json!({ "topic": topic, "vgroup_id": vgroup, "offset": first }), self.deadline());
+    /// Where the group has committed nothing, lets it begin where this consumer began before its connection broke. The server may take a
+    /// while to see that the old connection is gone; where the vgroup is another's by then, that one decides. Says whether all is done.
+    fn go_back(&self, link: &Link) -> Result<bool> {
+        let lost: Vec<_> = { self.state().lost.iter().map(|((topic, vgroup), place)| (topic.clone(), *vgroup, *place)).collect() };
+        for (topic, vgroup, (first, until)) in lost {
+            let committed = link.call("committed", json!({ "topic_vgroup_ids": [{ "topic": topic, "vgroup_id": vgroup }] }), self.deadline())?;
+            let is_begun = reply::checked(committed).is_ok_and(|committed| committed["committed"][0].as_i64() != Some(NONE));
+            let seek = json!({ "topic": topic, "vgroup_id": vgroup, "offset": first });
+            if is_begun || Instant::now() >= until || reply::checked(link.call("seek", seek, self.deadline())?).is_ok() {
+                self.state().lost.remove(&(topic, vgroup));
+            }
         }
+        Ok(self.state().lost.is_empty())
     }
 
-    fn call(&self, action: &str, arguments: Json) -> Result<Json> {
-        reply::checked(self.link()?.call(action, arguments, self.deadline())?)
+    /// Does what may be done twice: where the connection broke, on a new one. The vgroups are this consumer's again as soon as the server sees
+    /// that the old connection is gone.
+    fn call(&self, action: &str, arguments: &Json) -> Result<Json> {
+        let once = || reply::checked(self.link()?.call(action, arguments.clone(), self.deadline())?);
+        match once() {
+            Err(error) if connecting::is_connection_lost(&error) => {}
+            other => return other,
+        }
+        let until = Instant::now() + REGAINED;
+        loop {
+            match once() {
+                Err(error) if error.code() == code::VGID_DOES_NOT_BELONG_TO_THIS && Instant::now() < until => thread::sleep(GOING_BACK),
+                other => return other,
+            }
+        }
     }
 
     /// Asks for the next message. The server may wait so long.
@@ -260,6 +281,7 @@ impl WebSocketSubscription {
             }
             let asked = { self.state().asked };
             let left = deadline.saturating_duration_since(Instant::now());
+            let left = if asked.is_some() || self.go_back(&link)? { left } else { left.min(GOING_BACK) };
             let request = match asked {
                 Some(request) => request,
                 None => self.ask(&link, left)?,
@@ -271,6 +293,8 @@ impl WebSocketSubscription {
             self.state().asked = None;
             let Reply::Json(poll) = reply else { return Err(Error::with(code::INVALID_MESSAGE, "a poll was answered with bytes")) };
             match self.fetch(&link, &reply::checked(poll)?)? {
+                // It lies behind what this consumer goes back to.
+                Some(message) if self.state().lost.contains_key(&(message.topic.clone(), message.vgroup)) => {}
                 Some(message) => {
                     // The next one, where there is one already, comes while the program works on this one.
                     self.ask(&link, Duration::ZERO)?;
@@ -303,7 +327,7 @@ impl WebSocketSubscription {
     }
 
     fn offset(&self, action: &str, topic: &str, vgroup: i32) -> Result<Option<i64>> {
-        let answer = self.call(action, json!({ "topic_vgroup_ids": [{ "topic": topic, "vgroup_id": vgroup }] }))?;
+        let answer = self.call(action, &json!({ "topic_vgroup_ids": [{ "topic": topic, "vgroup_id": vgroup }] }))?;
         let offset = answer[action][0].as_i64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, format!("a reply to {action} without an offset")))?;
         Ok((offset != NONE).then_some(offset))
     }
@@ -350,7 +374,7 @@ impl Subscription for WebSocketSubscription {
     }
 
     fn commit(&self, topic: &str, vgroup: i32, offset: i64) -> Result<()> {
-        self.call("commit_offset", json!({ "topic": topic, "vgroup_id": vgroup, "offset": offset }))?;
+        self.call("commit_offset", &json!({ "topic": topic, "vgroup_id": vgroup, "offset": offset }))?;
         if let Some(place) = self.state().places.get_mut(&(topic.to_owned(), vgroup)) {
             // From here on the group goes on where it committed, whatever this consumer saw first.
             (place.first, place.is_committed) = (offset, offset >= place.next);
@@ -389,16 +413,17 @@ impl Subscription for WebSocketSubscription {
 
     fn seek(&self, topic: &str, vgroup: i32, offset: i64) -> Result<()> {
         self.settle()?;
-        self.call("seek", json!({ "topic": topic, "vgroup_id": vgroup, "offset": offset }))?;
+        self.call("seek", &json!({ "topic": topic, "vgroup_id": vgroup, "offset": offset }))?;
         let mut state = self.state();
         state.ready.take_if(|ready| ready.topic == topic && ready.vgroup == vgroup);
         state.places.remove(&(topic.to_owned(), vgroup));
+        state.lost.remove(&(topic.to_owned(), vgroup));
         Ok(())
     }
 
     fn assignment(&self, topic: &str) -> Result<Vec<Assignment>> {
         self.settle()?;
-        let answer = self.call("assignment", json!({ "topic": topic }))?;
+        let answer = self.call("assignment", &json!({ "topic": topic }))?;
         let state = self.state();
         let read = |json: &Json| {
             let number = |name: &str| json[name].as_i64();
@@ -420,7 +445,7 @@ impl Subscription for WebSocketSubscription {
         if !self.state().topics.is_empty() {
             self.unsubscribe()?;
         }
-        self.call("subscribe", self.arguments(topics))?;
+        self.call("subscribe", &self.arguments(topics))?;
         self.state().topics = topics.to_vec();
         Ok(())
     }
@@ -433,10 +458,11 @@ impl Subscription for WebSocketSubscription {
         if self.options.auto_commit {
             self.commit_all()?;
         }
-        self.call("unsubscribe", json!({}))?;
+        self.call("unsubscribe", &json!({}))?;
         let mut state = self.state();
         state.topics.clear();
         state.places.clear();
+        state.lost.clear();
         state.ready = None;
         Ok(())
     }
@@ -450,6 +476,8 @@ impl Subscription for WebSocketSubscription {
         // Whatever its reply tells, the server tells again: the next poll says what was seen.
         if let (Some(link), Some(asked)) = (link, asked) {
             link.abandon(asked);
+            // The thread that waits is reading; any answer makes it look. Where there is none, the connection is gone, which it sees too.
+            let _ = link.tell("version", json!({}));
         }
     }
 

@@ -15,7 +15,9 @@ mod recorded_websocket;
 mod rest;
 mod results;
 mod secrets;
+mod subscription;
 mod tls;
+mod translation;
 mod websocket;
 
 use embudo_engine::{Engine, EngineOptions};

@@ -10,7 +10,10 @@ use embudo_types::{Precision, Zone};
 use embudo_wire::{raw_block, websocket::Message};
 use serde_json::Value;
 
-use crate::frames::{Socket, from_hex};
+use crate::{
+    frames::{Socket, from_hex},
+    translation::{Translation, is_raw, without_places},
+};
 
 /// Replies whose text differs on purpose, by a part of what was recorded.
 const DIFFERENT: [(&str, &str); 4] = [
@@ -27,6 +30,7 @@ struct Replay {
     sockets: HashMap<u64, Conversation>,
     differences: Vec<String>,
     last_sent: String,
+    translation: Translation,
 }
 
 struct Conversation {
@@ -50,11 +54,8 @@ fn replay(name: &str) {
     let advertised_version = "3.3.1.0.alpha".parse().unwrap();
     let options = ServerOptions { listen: "127.0.0.1:0".into(), advertised_version, ..ServerOptions::default() };
     let server = Server::start(engine, options).unwrap();
-    let mut replay = Replay { server, sockets: HashMap::new(), differences: Vec::new(), last_sent: String::new() };
+    let mut replay = Replay { server, sockets: HashMap::new(), differences: Vec::new(), last_sent: String::new(), translation: Translation::default() };
     for line in lines {
-        if line["path"] == "/rest/tmq" {
-            break;
-        }
         replay.step(&line);
     }
     assert!(replay.differences.is_empty(), "{name}: {} differ\n{}", replay.differences.len(), replay.differences.join("\n"));
@@ -65,8 +66,7 @@ fn set_up(session: &Session, head: &Value) {
         let result = session.execute(sql, &[]).and_then(embudo_types::ResultSet::collect);
         assert!(result.is_ok(), "{sql}: {}", result.unwrap_err());
     };
-    // What subscriptions need is not replayed here.
-    head["setup"].as_array().unwrap().iter().filter_map(Value::as_str).filter(|sql| !sql.contains("topic")).for_each(run);
+    head["setup"].as_array().unwrap().iter().filter_map(Value::as_str).for_each(run);
     let rows = &head["setup_rows"];
     if rows.is_object() {
         let number = |key: &str| rows[key].as_i64().unwrap();
@@ -95,10 +95,10 @@ impl Replay {
         match line["from"].as_str() {
             Some("client") => {
                 self.last_sent = line.to_string();
-                conversation.send(line);
+                conversation.send(line, &self.translation);
             }
             Some(_) => {
-                if let Some(difference) = conversation.expect(line) {
+                if let Some(difference) = conversation.expect(line, &mut self.translation) {
                     self.differences.push(format!("{}\n   want {line}\n   got  {difference}", self.last_sent));
                 }
             }
@@ -112,7 +112,7 @@ impl Replay {
 }
 
 impl Conversation {
-    fn send(&mut self, line: &Value) {
+    fn send(&mut self, line: &Value, translation: &Translation) {
         let bytes = || from_hex(line["hex"].as_str().unwrap());
         if line["compressed"].is_string() {
             // As it was sent, in a masked frame with the bit for compression.
@@ -134,11 +134,11 @@ impl Conversation {
         if let Some(sql) = json(&message).and_then(|request| request["args"]["sql"].as_str().map(str::to_owned)) {
             self.sql = sql;
         }
-        self.socket.send(&message);
+        self.socket.send(&translation.request(message));
     }
 
     /// Waits for the reply that a line tells of; gives what came instead.
-    fn expect(&mut self, line: &Value) -> Option<String> {
+    fn expect(&mut self, line: &Value, translation: &mut Translation) -> Option<String> {
         if line["op"] == "ping" {
             return None;
         }
@@ -159,7 +159,7 @@ impl Conversation {
             },
         };
         // Lists have no order.
-        difference(&message, &want, self.sql.starts_with("show "))
+        difference(&message, &want, self.sql.starts_with("show "), translation)
     }
 }
 
@@ -187,17 +187,22 @@ fn answers(message: &Message, want: &Value) -> bool {
     }
 }
 
-fn difference(message: &Message, want: &Value, in_any_order: bool) -> Option<String> {
+fn difference(message: &Message, want: &Value, in_any_order: bool, translation: &mut Translation) -> Option<String> {
     let same = match message {
         Message::Text(got) => {
             let Some(text) = want["text"].as_str() else { return Some(got.clone()) };
             // A fetch and a `free_result` that cross: either may be first.
             let crossed = text.contains("result is nil") && got.contains("\"completed\":true");
+            translation.learn(text, got);
             crossed || DIFFERENT.iter().any(|(part, _)| text.contains(part)) || without_varying(got) == without_varying(text)
         }
         // A timing is in front.
         Message::Binary(got) => {
             let want = from_hex(want["hex"].as_str().unwrap());
+            if is_raw(&want) {
+                let (got, want) = translation.raw(got, &want);
+                return (got != want).then(|| format!("{got:02x?}\n   want {want:02x?}"));
+            }
             got[8..] == want[8..] || (got.len() == want.len() && rows(got, in_any_order) == rows(&want, in_any_order))
         }
         Message::Pong(got) => *got == from_hex(want["hex"].as_str().unwrap()),
@@ -211,7 +216,9 @@ fn difference(message: &Message, want: &Value, in_any_order: bool) -> Option<Str
 
 /// The rows of a block: bits behind the last row and values behind a NULL are whatever was in the recorded server's memory.
 fn rows(reply: &[u8], in_any_order: bool) -> Vec<String> {
-    let block = raw_block::decode(&reply[16..], Precision::Milli).unwrap();
+    // The head of a reply about a message is longer.
+    let is_block = |at: usize| reply.get(at + 4..at + 8) == Some(&((reply.len() - at) as u32).to_le_bytes());
+    let block = raw_block::decode(&reply[if is_block(24) { 24 } else { 16 }..], Precision::Milli).unwrap();
     let row = |row: usize| block.columns.iter().map(|(data_type, array)| format!("{data_type} {:?}", array.slice(row, 1))).collect();
     let mut rows: Vec<String> = (0..block.rows).map(row).collect();
     if in_any_order {
@@ -229,7 +236,7 @@ fn without_varying(text: &str) -> String {
             text = text.replace(&format!("\"{name}\":{value}"), &format!("\"{name}\":0"));
         }
     }
-    text
+    without_places(&text)
 }
 
 macro_rules! recordings {
@@ -247,6 +254,8 @@ recordings!(
     raw_rest_schemaless,
     raw_rest_stmt,
     raw_rest_ws,
+    raw_tmq,
+    raw_tmq_meta,
     raw_ws_errors,
     raw_ws_query,
     raw_ws_schemaless,
@@ -259,5 +268,7 @@ recordings!(
     taosws_stmt,
     taosws_stmt2,
     taosws_tags,
+    taosws_tmq,
+    taosws_tmq_errors,
     taosws_types
 );
