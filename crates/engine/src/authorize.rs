@@ -111,8 +111,8 @@ fn authorize_show(context: &StatementContext<'_>, show: &Show) -> Result<()> {
         | Show::CreateSupertable(name)
         | Show::CreateView(name)
         | Show::TableDistributed(name) => any_on(context, name),
-        // Asked where children are listed: a condition may hide some.
-        Show::TableTags { .. } => Ok(()),
+        // Asked where children are listed, since a condition may hide some, and where the topic is found.
+        Show::TableTags { .. } | Show::CreateTopic(_) => Ok(()),
         Show::Alive { .. }
         | Show::Databases(_)
         | Show::Variables

@@ -52,8 +52,10 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
             rows.finish()
         }
         Show::Tsmas { database } => {
-            checked_database(context, database.as_deref())?;
-            rows(context, INFORMATION, "ins_tsmas")?.finish()
+            let database = checked_database(context, database.as_deref())?.to_owned();
+            let mut rows = rows(context, INFORMATION, "ins_tsmas")?;
+            rows.retain(1, |name| is_text(name, &database));
+            rows.finish()
         }
         Show::Alive { database } => {
             checked_database(context, database.as_deref())?;
@@ -81,9 +83,11 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
         Show::CreateTable(name) => show_create::table(context, name, false),
         Show::CreateSupertable(name) => show_create::table(context, name, true),
         Show::CreateView(name) => view_ddl::show_create(context, name),
+        Show::CreateTopic(name) => crate::subscription::ddl::show_create(context, name),
         Show::Variables | Show::LocalVariables => {
             let mut rows = RowSet::new(&[("name", DataType::Varchar(32)), ("value", DataType::Varchar(64)), ("scope", DataType::Varchar(8))]);
-            for (name, value, scope) in variables() {
+            let is_local = matches!(show, Show::LocalVariables);
+            for (name, value, scope) in variables().into_iter().filter(|(.., scope)| !is_local || *scope != "server") {
                 rows.push(vec![text(name), text(value), text(scope)]);
             }
             rows.finish()

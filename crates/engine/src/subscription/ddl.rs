@@ -8,10 +8,11 @@ use embudo_query::RowQuery;
 use embudo_sql::ast::Statement;
 use embudo_sql::ast::administration::{TopicMeta as WrittenMeta, TopicSource as Written};
 use embudo_storage::{ColumnId, Uid};
-use embudo_types::{Error, Result, arrow, code};
+use embudo_types::{DataType, Error, Result, ResultSet, arrow, code};
 
 use super::children_query;
 use crate::account::denied;
+use crate::row_set::{RowSet, text};
 use crate::session::StatementContext;
 
 /// CREATE TOPIC; `sql` is the statement as it was written.
@@ -101,6 +102,17 @@ fn schema_text(query: &RowQuery) -> Result<String> {
     }
     text.push(']');
     Ok(text)
+}
+
+/// SHOW CREATE TOPIC.
+pub(crate) fn show_create(context: &StatementContext<'_>, name: &str) -> Result<ResultSet> {
+    let topic = context.engine.catalog().topic(name)?;
+    if !context.account.sees_database(&topic.database) {
+        return Err(denied());
+    }
+    let mut rows = RowSet::new(&[("Topic", DataType::Varchar(192)), ("Create Topic", DataType::Varchar(65_517))]);
+    rows.push(vec![text(&*topic.name), text(&topic.statement)]);
+    rows.finish()
 }
 
 /// DROP TOPIC: 0x03EB while somebody is subscribed, unless by force.

@@ -42,7 +42,7 @@ pub(crate) enum Read {
 
 impl Partition {
     pub fn new(plan: Arc<TopicPlan>, shard: u16, position: Option<Sequence>, options: &SubscribeOptions) -> Self {
-        let cursor = plan.database.store().read_log(position.unwrap_or(0));
+        let cursor = plan.database.store().read_log(position.unwrap_or(0)).of_shard(shard);
         let transcriber = Transcriber::new(plan.clone(), shard, options.with_table_name);
         Self { plan, shard, cursor, transcriber, pending: None, position, finished: None, rows: 0 }
     }

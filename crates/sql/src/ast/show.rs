@@ -64,6 +64,8 @@ pub enum Show {
     CreateSupertable(ObjectName),
     /// SHOW CREATE VIEW.
     CreateView(ObjectName),
+    /// SHOW CREATE TOPIC.
+    CreateTopic(String),
     /// SHOW VARIABLES, CLUSTER VARIABLES: the cluster's.
     Variables,
     /// SHOW LOCAL VARIABLES: the client's.

@@ -189,6 +189,7 @@ impl Display for Show {
             Self::CreateTable(name) => write!(f, "CREATE TABLE {name}"),
             Self::CreateSupertable(name) => write!(f, "CREATE STABLE {name}"),
             Self::CreateView(name) => write!(f, "CREATE VIEW {name}"),
+            Self::CreateTopic(name) => write!(f, "CREATE TOPIC {}", Name(name)),
             Self::Variables => f.write_str("VARIABLES"),
             Self::LocalVariables => f.write_str("LOCAL VARIABLES"),
             Self::DnodeVariables { dnode, like } => {

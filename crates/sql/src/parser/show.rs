@@ -87,7 +87,7 @@ impl Parser<'_> {
 
     fn show_create(&mut self) -> Result<Show> {
         let word = self.word();
-        if !matches!(word, "database" | "table" | "stable" | "view") {
+        if !matches!(word, "database" | "table" | "stable" | "view" | "topic") {
             return Err(self.unexpected());
         }
         self.advance();
@@ -95,6 +95,7 @@ impl Parser<'_> {
             "database" => Show::CreateDatabase(self.database_name()?),
             "table" => Show::CreateTable(self.object_name()?),
             "stable" => Show::CreateSupertable(self.object_name()?),
+            "topic" => Show::CreateTopic(self.table_name()?),
             _ => Show::CreateView(self.object_name()?),
         })
     }
