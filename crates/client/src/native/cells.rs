@@ -83,7 +83,7 @@ impl Cells {
     }
 
     fn lengths(&self) -> *const i32 {
-        self.lengths.as_ref().map_or(std::ptr::null(), |lengths| lengths.as_ptr())
+        self.lengths.as_ref().map_or(std::ptr::null(), Vec::as_ptr)
     }
 
     /// As statements of the second kind read it. It holds addresses of this.

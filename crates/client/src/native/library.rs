@@ -13,7 +13,6 @@ use super::abi::{BindTables, Field, FieldAll, FieldE, MultiBind, RawData, Statem
 macro_rules! functions {
     ($($(#[$note:meta])* $name:ident: fn($($argument:ty),*) $(-> $result:ty)?, $since:literal;)*) => {
         /// The functions of a library that this driver uses, as far as it has them.
-        #[derive(Clone, Copy)]
         #[allow(missing_docs, reason = "the interface's own names")]
         pub struct Functions {
             $($name: Option<unsafe extern "C" fn($($argument),*) $(-> $result)?>,)*
@@ -209,7 +208,6 @@ functions! {
 }
 
 /// An opened library.
-#[derive(Clone, Copy)]
 pub struct Library {
     functions: Functions,
     version: &'static str,
@@ -227,16 +225,16 @@ const NAME: &str = if cfg!(target_os = "windows") {
 };
 
 /// Libraries by the path that they were opened by.
-static OPENED: Mutex<Option<HashMap<String, Library>>> = Mutex::new(None);
+static OPENED: Mutex<Option<HashMap<String, &'static Library>>> = Mutex::new(None);
 
 impl Library {
     /// The library of a path, or the one that the system finds by TDengine's name.
-    pub fn open(path: Option<&str>) -> Result<Self> {
+    pub fn open(path: Option<&str>) -> Result<&'static Self> {
         let path = path.unwrap_or(NAME);
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = opened.get_or_insert_default();
         if let Some(library) = opened.get(path) {
-            return Ok(*library);
+            return Ok(library);
         }
         let failed = |source: libloading::Error| {
             let what = format!("TDengine's client library {path} cannot be opened: {source}; its path can be given as library_path");
@@ -261,6 +259,7 @@ impl Library {
         if !library.version.starts_with(|digit: char| digit.is_ascii_digit() && digit >= '3') {
             return Err(Error::with(code::VERSION_NOT_COMPATIBLE, format!("{path} is of version '{}'; from 3.0 on it can be used", library.version)));
         }
+        let library: &'static Self = Box::leak(Box::new(library));
         opened.insert(path.to_owned(), library);
         Ok(library)
     }

@@ -40,14 +40,14 @@ pub struct NativeDriver {
     dsn: Dsn,
     timeout: Option<Duration>,
     zone: Mutex<Zone>,
-    library: Library,
+    library: &'static Library,
     /// `None` once closed.
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
 /// A connection of the library, closed when nothing needs it any more.
 pub struct Connection {
-    library: Library,
+    library: &'static Library,
     handle: *mut c_void,
 }
 
@@ -79,7 +79,7 @@ impl NativeDriver {
             let what = "the libtaos found is Embudo's own and leads back here: connect with taosws:// or a directory, or give library_path";
             return Err(Error::with(code::UNABLE_TO_ESTABLISH_CONNECTION, what));
         }
-        let connection = Arc::new(connect(&library, dsn)?);
+        let connection = Arc::new(connect(library, dsn)?);
         let zone = dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system);
         let driver = Self { dsn: dsn.clone(), timeout: dsn.duration("timeout")?, zone: Mutex::new(zone), library, connection: Mutex::new(Some(connection)) };
         if let Some(zone) = dsn.option("timezone")
@@ -102,8 +102,8 @@ impl NativeDriver {
     fn query(&self, sql: &str, request_id: Option<u64>) -> Result<ResultSet> {
         let connection = self.connection()?;
         let text = c_text(sql)?;
-        // SAFETY: a connection that is there and a text.
         let handle = match request_id {
+            // SAFETY: a connection that is there and a text.
             Some(id) => unsafe { self.library.taos_query_with_reqid()?(connection.handle, text.as_ptr(), id as i64) },
             // SAFETY: as above.
             None => unsafe { self.library.taos_query()?(connection.handle, text.as_ptr()) },
@@ -153,7 +153,7 @@ impl Driver for NativeDriver {
         };
         let Some(timeout) = request.timeout.or(self.timeout) else { return run() };
         let (library, connection) = (self.library, self.connection()?);
-        let deadline = Deadline::start(timeout, Box::new(move || interrupt(&library, &connection)))?;
+        let deadline = Deadline::start(timeout, Box::new(move || interrupt(library, &connection)))?;
         let result = deadline.check(run())?;
         Ok(match result.outcome {
             Outcome::Rows(batches) => ResultSet { schema: result.schema, outcome: Outcome::Rows(within(deadline, batches)) },
@@ -187,7 +187,7 @@ impl Driver for NativeDriver {
         // The interface's types are not constant; the library only reads.
         let start = lines.as_ptr().cast_mut().cast();
         let mut total = 0;
-        let library = &self.library;
+        let library = self.library;
         let handle = if let Some(key) = options.table_name_key {
             let key = c_text(key)?;
             let function = library.taos_schemaless_insert_raw_ttl_with_reqid_tbname_key()?;
@@ -235,7 +235,7 @@ impl Driver for NativeDriver {
     }
 
     fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {
-        Ok(Box::new(NativeSubscription::begin(self.library, &self.dsn, options)?))
+        Ok(Box::new(NativeSubscription::begin(self.library, &self.dsn, &options)?))
     }
 
     fn write_raw(&self, raw: RawMessage<'_>) -> Result<()> {
@@ -252,7 +252,7 @@ impl Driver for NativeDriver {
 
     fn interrupt(&self) {
         if let Ok(connection) = self.connection() {
-            interrupt(&self.library, &connection);
+            interrupt(self.library, &connection);
         }
     }
 
@@ -277,7 +277,7 @@ fn c_text(text: &str) -> Result<CString> {
 }
 
 /// Who connects where, as texts of the interface. Its own port stands for none: the library's configuration knows that of its protocol.
-fn connect(library: &Library, dsn: &Dsn) -> Result<Connection> {
+fn connect(library: &'static Library, dsn: &Dsn) -> Result<Connection> {
     let set = |option: c_int, value: &str| -> Result<()> {
         let value = c_text(value)?;
         // SAFETY: a text.
@@ -311,7 +311,7 @@ fn connect(library: &Library, dsn: &Dsn) -> Result<Connection> {
             }
         };
         if !handle.is_null() {
-            return Ok(Connection { library: *library, handle });
+            return Ok(Connection { library, handle });
         }
         last = library.last_error();
     }

@@ -14,7 +14,7 @@ use super::{abi::NAME_BYTES, library::Library};
 
 /// A result of the library, which is freed with this.
 pub struct Answer {
-    pub(super) library: Library,
+    pub(super) library: &'static Library,
     handle: *mut c_void,
     /// Keeps what the result belongs to, a connection or a statement.
     _owner: Arc<dyn Send + Sync>,
@@ -27,28 +27,30 @@ unsafe impl Send for Answer {}
 
 impl Answer {
     /// A result as a call gave it; NULL is the thread's last error.
-    pub fn new(library: Library, handle: *mut c_void, owner: Arc<dyn Send + Sync>) -> Result<Self> {
-        if handle.is_null() {
-            return Err(library.last_error());
-        }
-        let answer = Self { library, handle, _owner: owner, is_borrowed: false };
-        // SAFETY: a result that is there.
-        let number = unsafe { library.taos_errno()?(handle) };
-        if number == 0 { Ok(answer) } else { Err(library.error(number, handle)) }
+    pub fn new(library: &'static Library, handle: *mut c_void, owner: Arc<dyn Send + Sync>) -> Result<Self> {
+        Self::checked(Self { library, handle, _owner: owner, is_borrowed: false })
     }
 
     /// One that ends with its owner.
-    pub fn borrowed(library: Library, handle: *mut c_void, owner: Arc<dyn Send + Sync>) -> Result<Self> {
-        let mut answer = Self::new(library, handle, owner)?;
-        answer.is_borrowed = true;
-        Ok(answer)
+    pub fn borrowed(library: &'static Library, handle: *mut c_void, owner: Arc<dyn Send + Sync>) -> Result<Self> {
+        Self::checked(Self { library, handle, _owner: owner, is_borrowed: true })
+    }
+
+    fn checked(self) -> Result<Self> {
+        if self.handle.is_null() {
+            return Err(self.library.last_error());
+        }
+        // SAFETY: a result that is there.
+        let number = unsafe { self.library.taos_errno()?(self.handle) };
+        if number == 0 { Ok(self) } else { Err(self.library.error(number, self.handle)) }
     }
 
     /// Rows written.
     pub fn affected(&self) -> Result<u64> {
-        // SAFETY: a result that is there.
         let rows = match self.library.taos_affected_rows64() {
+            // SAFETY: a result that is there.
             Ok(function) => unsafe { function(self.handle) },
+            // SAFETY: as above.
             Err(_) => i64::from(unsafe { self.library.taos_affected_rows()?(self.handle) }),
         };
         Ok(rows.max(0) as u64)
@@ -123,7 +125,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let (false, Ok(function)) = (self.is_borrowed, self.library.taos_free_result()) {
+        if let (false, false, Ok(function)) = (self.is_borrowed, self.handle.is_null(), self.library.taos_free_result()) {
             // SAFETY: freed once, here.
             unsafe { function(self.handle) };
         }

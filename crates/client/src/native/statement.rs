@@ -34,7 +34,7 @@ pub struct NativeStatement {
 
 /// An open statement of the library, closed when nothing needs it any more.
 struct Open {
-    library: Library,
+    library: &'static Library,
     handle: *mut c_void,
     is_second: bool,
     _connection: Arc<Connection>,
@@ -46,7 +46,7 @@ unsafe impl Send for Open {}
 unsafe impl Sync for Open {}
 
 impl Open {
-    fn new(library: Library, connection: Arc<Connection>) -> Result<Self> {
+    fn new(library: &'static Library, connection: Arc<Connection>) -> Result<Self> {
         let is_second = library.taos_stmt2_init().is_ok();
         let handle = if is_second {
             let option = Statement2Option { request_id: 0, single_supertable: false, single_bind: false, callback: None, parameter: std::ptr::null_mut() };
@@ -112,7 +112,7 @@ impl Drop for Open {
 
 impl NativeStatement {
     /// Prepares a statement.
-    pub fn prepare(library: Library, connection: Arc<Connection>, sql: &str, zone: Zone) -> Result<Self> {
+    pub fn prepare(library: &'static Library, connection: Arc<Connection>, sql: &str, zone: Zone) -> Result<Self> {
         let open = Open::new(library, connection)?;
         open.prepare(sql)?;
         let is_insert = open.is_insert()?;
@@ -221,7 +221,7 @@ impl NativeStatement {
 
     fn bind_first(&self, mut tags: Vec<Cells>, mut columns: Vec<Cells>) -> Result<()> {
         tags.iter_mut().chain(&mut columns).for_each(Cells::spread);
-        let library = &self.open.library;
+        let library = self.open.library;
         let binds = |cells: &[Cells]| cells.iter().map(Cells::multi_bind).collect::<Vec<MultiBind>>();
         if !tags.is_empty() {
             let tags = binds(&tags);
@@ -306,7 +306,7 @@ impl Statement for NativeStatement {
     }
 
     fn execute(&mut self) -> Result<u64> {
-        let library = &self.open.library;
+        let library = self.open.library;
         if self.open.is_second {
             let mut affected = 0;
             // SAFETY: a statement that is there and a place for the answer.

@@ -37,7 +37,7 @@ pub struct NativeSubscription {
 }
 
 struct Consumer {
-    library: Library,
+    library: &'static Library,
     handle: *mut c_void,
     ended: AtomicBool,
 }
@@ -67,8 +67,8 @@ impl Drop for Consumer {
 
 impl NativeSubscription {
     /// Begins to consume.
-    pub fn begin(library: Library, dsn: &Dsn, options: SubscribeOptions) -> Result<Self> {
-        let consumer = Arc::new(open(library, dsn, &options)?);
+    pub fn begin(library: &'static Library, dsn: &Dsn, options: &SubscribeOptions) -> Result<Self> {
+        let consumer = Arc::new(open(library, dsn, options)?);
         let subscription =
             Self { consumer, topics: Mutex::default(), polling: Mutex::default(), interrupted: AtomicBool::new(false), closed: AtomicBool::new(false) };
         if !options.topics.is_empty() {
@@ -77,8 +77,8 @@ impl NativeSubscription {
         Ok(subscription)
     }
 
-    fn library(&self) -> &Library {
-        &self.consumer.library
+    fn library(&self) -> &'static Library {
+        self.consumer.library
     }
 
     fn handle(&self) -> Result<*mut c_void> {
@@ -87,7 +87,7 @@ impl NativeSubscription {
 
     /// A message as everything else here takes it.
     fn message(&self, handle: *mut c_void) -> Result<Message> {
-        let library = *self.library();
+        let library = self.library();
         let answer = Answer::new(library, handle, Arc::clone(&self.consumer) as _)?;
         // SAFETY: a message that is there; its texts live as long.
         let (kind, topic, database, vgroup) = unsafe {
@@ -146,8 +146,8 @@ impl NativeSubscription {
     }
 }
 
-fn open(library: Library, dsn: &Dsn, options: &SubscribeOptions) -> Result<Consumer> {
-    struct Configuration(Library, *mut c_void);
+fn open(library: &'static Library, dsn: &Dsn, options: &SubscribeOptions) -> Result<Consumer> {
+    struct Configuration(&'static Library, *mut c_void);
     impl Drop for Configuration {
         fn drop(&mut self) {
             if let Ok(function) = self.0.tmq_conf_destroy() {
@@ -168,7 +168,7 @@ fn open(library: Library, dsn: &Dsn, options: &SubscribeOptions) -> Result<Consu
     };
     if let Some(host) = dsn.hosts().first() {
         set("td.connect.ip", &host.name)?;
-        match native_port(&library, host.port) {
+        match native_port(library, host.port) {
             0 => {}
             port => set("td.connect.port", &port.to_string())?,
         }
