@@ -17,6 +17,7 @@ mod select;
 mod series;
 mod sort;
 mod spill;
+mod time_slices;
 mod top;
 mod tournament;
 mod vgroup;

@@ -13,11 +13,15 @@ use roaring::RoaringBitmap;
 
 use super::block::{Block, Blocks, evaluate_condition};
 use super::merge;
+use super::time_slices::{CURSORS, Sample, slices};
 use super::vgroup::vgroup_of;
 use crate::array::{repeat, selected, take};
 use crate::bind::relation::{Column, ColumnSource, TableKind, TableOrigin};
 use crate::context::CancelToken;
 use crate::plan::SelectPlan;
+
+/// Children that are asked for their number of rows before very many are merged.
+const SAMPLED: usize = 64;
 
 /// Where the cells of an input come from.
 #[derive(Clone, Debug)]
@@ -249,9 +253,36 @@ impl TableScan {
         if let [child] = children {
             return Ok(Box::new(Reader::new(self, *child, self.range, descending)));
         }
-        let readers: Vec<Blocks> = children.iter().map(|child| Box::new(Reader::new(self, *child, self.range, descending)) as Blocks).collect();
         let vgroups: Vec<u32> = children.iter().map(|child| self.vgroups[*child]).collect();
-        merge::merged(readers, &vgroups, self.input_types(), descending)
+        let readers = move |scan: &Arc<Self>, children: &[usize], range| {
+            children.iter().map(|child| Box::new(Reader::new(scan, *child, range, descending)) as Blocks).collect::<Vec<_>>()
+        };
+        if children.len() <= CURSORS {
+            return merge::merged(readers(self, children, self.range), &vgroups, self.input_types(), descending);
+        }
+        let mut slices = slices(self.range, children.len(), self.sample(children)?);
+        if descending {
+            slices.reverse();
+        }
+        let (scan, children) = (Arc::clone(self), children.to_vec());
+        let merged = move |slice| {
+            let merged = merge::merged(readers(&scan, &children, slice), &vgroups, scan.input_types(), descending);
+            merged.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
+        };
+        Ok(Box::new(slices.into_iter().flat_map(merged)))
+    }
+
+    /// How many rows some of the children have, and when.
+    fn sample(&self, children: &[usize]) -> Result<Sample> {
+        let mut sample = Sample::default();
+        for child in children.iter().step_by(children.len().div_ceil(SAMPLED)) {
+            sample.children += 1;
+            for piece in self.pieces(*child, self.range, false)? {
+                let piece = piece?;
+                sample.add(piece.rows(), piece.range());
+            }
+        }
+        Ok(sample)
     }
 
     /// Arrow types of the inputs.
