@@ -12,7 +12,6 @@ import pytest
 import embudo
 import taos
 import taos.error
-import taosws
 from taos import FieldType
 
 
@@ -27,7 +26,7 @@ def conn(dsn: str, database: str, monkeypatch: pytest.MonkeyPatch) -> taos.TaosC
 
 
 def test_connection(conn: taos.TaosConnection, dsn: str) -> None:
-    assert conn.transport == ("rest" if dsn.startswith("taosrest") else "embedded")
+    assert conn.transport == {"taosrest": "rest", "taosws": "websocket"}.get(dsn.partition("://")[0], "embedded")
     assert conn.server_info == "3.3.6.13"
     assert conn.client_info
     assert conn.execute("SELECT * FROM t") == 0
@@ -151,10 +150,21 @@ def test_zone_and_bytes(dsn: str, database: str, conn: taos.TaosConnection) -> N
 
 def test_without_a_transport(monkeypatch: pytest.MonkeyPatch, server: embudo.Server) -> None:
     monkeypatch.delenv("EMBUDO_DSN", raising=False)
-    with pytest.raises(taos.InterfaceError, match="EMBUDO_DSN"):
-        taos.connect()
-    with pytest.raises(taos.ConnectionError):
-        taos.connect(transport="rest", host="127.0.0.1", port=1)
+    conn = taos.connect(host=server.host, port=server.port, username="root", user_app="p" * 40, anything="else")
+    assert conn.transport in ("websocket", "native")
+    assert conn.query("SELECT 1").fetch_all() == [(1,)]
+    shown = conn.query("SHOW CONNECTIONS").fetch_all()
+    assert any("p" * 23 in row for row in shown)
+    for transport in ("ws", "rest"):
+        with pytest.raises(taos.ConnectionError, match="nothing answers"):
+            taos.connect(transport=transport, host="127.0.0.1", port=1)
+        with pytest.raises(taos.ConnectionError, match=r"0x0357|Authentication failure"):
+            taos.connect(transport=transport, host=server.host, port=server.port, password="wrong")
+    with pytest.raises(taos.InterfaceError, match="pigeon"):
+        taos.connect(transport="pigeon")
+    taos.connect_test(host=server.host, port=server.port, totp_code="123456", transport="ws")
+    with pytest.raises(TypeError, match="missing 1 required"):
+        taos.connect_test(host=server.host)
     conn = taos.connect(transport="rest", host=server.host, port=server.port)
     assert conn.query("SELECT 1").fetch_all() == [(1,)]
     with pytest.raises(taos.ConnectionError):
@@ -163,10 +173,6 @@ def test_without_a_transport(monkeypatch: pytest.MonkeyPatch, server: embudo.Ser
         taos.connect(host=5)
     with pytest.raises(TypeError, match="uint16"):
         taos.connect(port=70000)
-    with pytest.raises(taosws.InterfaceError, match="WebSocket"):
-        taosws.connect("taosws://localhost")
-    with pytest.raises(AttributeError, match="not in this version"):
-        _ = taos.TaosStmt
 
 
 def test_the_redirection_is_told_once() -> None:

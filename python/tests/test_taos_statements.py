@@ -37,14 +37,47 @@ COLUMNS = (
     "bu BIGINT UNSIGNED, ff FLOAT, dd DOUBLE, bb VARCHAR(100), nn NCHAR(100), tt TIMESTAMP, vb VARBINARY(50), gg GEOMETRY(100)"
 )
 ROWS: list[tuple[Any, ...]] = [
-    (1626861392589, True, -128, 3, -(2**31), -(2**63), 255, 65535, 2**32 - 1, 2**64 - 1, 3.5, 1.25, "abc", "涛思数据", None, b"\x00\x01", POINT),
-    (1626861392590, None, 127, None, 4, 4, 4, 4, 4, 4, None, None, "it's \"quoted\"", None, None, None, None),
+    (
+        1626861392589,
+        True,
+        -128,
+        3,
+        -(2**31),
+        -(2**63),
+        255,
+        65535,
+        2**32 - 1,
+        2**64 - 1,
+        3.5,
+        1.25,
+        "abc",
+        "涛思数据",
+        None,
+        b"\x00\x01",
+        POINT,
+    ),
+    (1626861392590, None, 127, None, 4, 4, 4, 4, 4, 4, None, None, 'it\'s "quoted"', None, None, None, None),
     (1626861392591, False, None, 2, None, None, None, None, None, None, 1.0, 1.2, None, "a long text 中文字符", 1626861392591, b"", POINT),
 ]
-METHODS = (
-    "timestamp bool tinyint smallint int bigint tinyint_unsigned smallint_unsigned int_unsigned bigint_unsigned float double binary nchar "
-    "timestamp varbinary geometry"
-).split()
+METHODS = [
+    "timestamp",
+    "bool",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "tinyint_unsigned",
+    "smallint_unsigned",
+    "int_unsigned",
+    "bigint_unsigned",
+    "float",
+    "double",
+    "binary",
+    "nchar",
+    "timestamp",
+    "varbinary",
+    "geometry",
+]
 
 
 @pytest.fixture

@@ -395,6 +395,6 @@ def test_schemaless(conn: taosws.Connection) -> None:
 
 
 def test_connections_are_shown(server: embudo.Server) -> None:
-    conn = taosws.connect(f"taosws://{server.host}:{server.port}?user_app=my_program&user_ip=10.1.2.3")
+    conn = taosws.connect(f"taosws://{server.host}:{server.port}?user_app=my_program")
     rows = list(conn.query("SHOW CONNECTIONS"))
-    assert any("my_program" in row and "10.1.2.3" in row for row in rows)
+    assert any("my_program" in row for row in rows)

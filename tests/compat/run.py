@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import parity  # noqa: E402
 from serving import serving  # noqa: E402
 
 ROOT = HERE.parent.parent
@@ -43,6 +44,35 @@ def python_with(requirements: list[str]) -> str:
             raise Skipped(f"{' '.join(requirements)} could not be installed")
         (folder / "made").touch()
     return str(python)
+
+
+def ours(program: str) -> Callable[[str], None]:
+    """The program of an official client with our package in its place."""
+
+    def run(url: str) -> None:
+        subprocess.run([sys.executable, str(HERE / program), url], check=True, timeout=300)
+
+    return run
+
+
+def our_taos(url: str) -> None:
+    """The program of the official native package with ours in its place: over WebSocket, REST and embedded."""
+    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+    program = [sys.executable, str(HERE / "taos_native.py")]
+    plain = {key: value for key, value in os.environ.items() if key != "EMBUDO_DSN"}
+    subprocess.run([*program, host, port], check=True, timeout=300, env=plain)
+    for dsn in (f"taosrest://root:taosdata@{host}:{port}", ":memory:"):
+        subprocess.run(program, check=True, timeout=300, env=plain | {"EMBUDO_DSN": dsn})
+
+
+TAOSPY = ["taospy==2.8.10"]
+TAOS_WS_PY = ["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"]
+
+
+def names(url: str) -> None:
+    """Every public name of the official Python packages exists in ours, with signatures that take the same calls."""
+    folder = next(Path(python_with(TAOSPY)).parents[1].glob("lib/python3*/site-packages"))
+    parity.check(folder, Path(python_with(TAOS_WS_PY)))
 
 
 def built(name: str, tool: str, build: list[str], program: list[str]) -> Callable[[str], None]:
@@ -122,8 +152,12 @@ def go_program(library: Path) -> list[str]:
 
 
 CLIENTS: dict[str, Callable[[str], None]] = {
-    "taospy 2.8.10 (taosrest)": python_client(["taospy==2.8.10"], "taosrest_page.py"),
-    "taos-ws-py 0.7.0 (taosws)": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_page.py"),
+    "taospy 2.8.10 (taosrest)": python_client(TAOSPY, "taosrest_page.py"),
+    "taos-ws-py 0.7.0 (taosws)": python_client(TAOS_WS_PY, "taosws_page.py"),
+    "our taos in place of taospy's": our_taos,
+    "our taosrest in place of taospy's": ours("taosrest_page.py"),
+    "our taosws in place of taos-ws-py's": ours("taosws_page.py"),
+    "names and signatures of taospy and taos-ws-py in ours": names,
     "taos-ws-py 0.7.0 (taosws), topics": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_topics.py"),
     "driver-go v3.7.6": built("go", "go", ["go", "build", "-o", "compat", "."], ["./compat"]),
     "crate taos 0.12.3": built("rust", "cargo", ["cargo", "build", "--quiet"], ["cargo", "run", "--quiet", "--"]),
@@ -155,7 +189,7 @@ def main() -> int:
         except Skipped as reason:
             skipped += 1
             print(f"{name}: skipped: {reason}")
-        except subprocess.SubprocessError as error:
+        except (subprocess.SubprocessError, parity.Missing) as error:
             failed += 1
             print(f"{name}: failed: {error}")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

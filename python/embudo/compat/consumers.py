@@ -9,7 +9,9 @@ from embudo.redirect import redirection
 _WEBSOCKET = {"taosrest": "taosws", "http": "taosws", "taosrest+https": "taosws+wss", "https": "taosws+wss"}
 
 
-def open_session(what: str, configuration: dict[str, str], dsn: str | None = None, options: dict[str, str] | None = None) -> _embudo.Session:
+def open_session(
+    what: str, configuration: dict[str, str], dsn: str | None = None, options: dict[str, str] | None = None
+) -> _embudo.Session:
     """A session for a consumer: to where ``EMBUDO_DSN`` leads, else to ``dsn``, else as the keys ``td.connect...`` say."""
     host = configuration.get("td.connect.ip") or "localhost"
     redirected = redirection(f"{what}(host={host!r})")
@@ -23,7 +25,7 @@ def open_session(what: str, configuration: dict[str, str], dsn: str | None = Non
         name, _, given = (host, "", "") if host.count(":") > 1 else host.partition(":")
         # The port of TDengine's native protocol stands for that of its HTTP interface.
         port = given or port
-        dsn = f"taosws://{f'[{name}]' if ':' in name else name}:{6041 if port == '6030' else port}"
+        dsn = f"taos://{f'[{name}]' if ':' in name else name}:{6041 if port == '6030' else port}"
         token = configuration.get("td.connect.token")
         if token:
             options["bearer_token"] = token

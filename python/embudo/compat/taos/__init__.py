@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from embudo.compat.taos.statement2 import *  # noqa: F403
     from embudo.compat.taos.subscription import *  # noqa: F403
 
-__all__ = [  # noqa: F822 (made when they are asked for)
+__all__ = [
     "IGNORE",
     "IS_V3",
     "TAOS_FIELD_COL",

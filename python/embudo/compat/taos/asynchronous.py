@@ -1,6 +1,7 @@
 """Queries whose answers go to callbacks, as the C interface has them: a thread runs the statement and calls.
 
-A callback is given numbers for its pointers, the address of ``param`` among them, so that programs which cast them with :mod:`ctypes` go on.
+A callback is given numbers for its pointers, the address of ``param`` among them, so that programs which cast them with
+:mod:`ctypes` go on.
 """
 
 from __future__ import annotations

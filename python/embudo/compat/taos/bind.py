@@ -108,7 +108,11 @@ class TaosMultiBind(Bound):
 
     @staticmethod
     def _list(values: Any) -> Any:
-        return values if isinstance(values, list | tuple) or hasattr(values, "__len__") and not isinstance(values, str | bytes | bytearray) else [values]
+        return (
+            values
+            if isinstance(values, list | tuple) or (hasattr(values, "__len__") and not isinstance(values, str | bytes | bytearray))
+            else [values]
+        )
 
     def bool(self, values: Any) -> None:
         """BOOL."""
@@ -191,8 +195,8 @@ class TaosMultiBind(Bound):
         self._many(FieldType.C_BLOB, values)
 
 
-class TaosBind(TaosMultiBind):
-    """One value. Texts may be bytes too."""
+class TaosBind(Bound):
+    """One value: each method takes it for the type it is named after. Texts may be bytes too."""
 
     is_unsigned = 0
     error = None
@@ -200,23 +204,74 @@ class TaosBind(TaosMultiBind):
     allocated = 0
 
     def _one(self, code: Any, value: Any) -> None:
+        self._set(code, [value])
+
+    def _text(self, code: Any, value: Any) -> None:
         self._set(code, [value.decode() if isinstance(value, bytes | bytearray) else value])
+
+    def bool(self, value: Any) -> None:
+        """BOOL."""
+        self._set(FieldType.C_BOOL, _truths([value]))
+
+    def tinyint(self, value: Any) -> None:
+        """TINYINT."""
+        self._one(FieldType.C_TINYINT, value)
+
+    def smallint(self, value: Any) -> None:
+        """SMALLINT."""
+        self._one(FieldType.C_SMALLINT, value)
+
+    def int(self, value: Any) -> None:
+        """INT."""
+        self._one(FieldType.C_INT, value)
+
+    def bigint(self, value: Any) -> None:
+        """BIGINT."""
+        self._one(FieldType.C_BIGINT, value)
+
+    def tinyint_unsigned(self, value: Any) -> None:
+        """TINYINT UNSIGNED."""
+        self._one(FieldType.C_TINYINT_UNSIGNED, value)
+
+    def smallint_unsigned(self, value: Any) -> None:
+        """SMALLINT UNSIGNED."""
+        self._one(FieldType.C_SMALLINT_UNSIGNED, value)
+
+    def int_unsigned(self, value: Any) -> None:
+        """INT UNSIGNED."""
+        self._one(FieldType.C_INT_UNSIGNED, value)
+
+    def bigint_unsigned(self, value: Any) -> None:
+        """BIGINT UNSIGNED."""
+        self._one(FieldType.C_BIGINT_UNSIGNED, value)
+
+    def float(self, value: Any) -> None:
+        """FLOAT."""
+        self._one(FieldType.C_FLOAT, value)
+
+    def double(self, value: Any) -> None:
+        """DOUBLE."""
+        self._one(FieldType.C_DOUBLE, value)
+
+    def timestamp(self, value: Any, precision: Any = PrecisionEnum.Milliseconds) -> None:
+        """TIMESTAMP: ticks of the database's precision, or a datetime, text or seconds, which become ticks of ``precision``."""
+        self._set(FieldType.C_TIMESTAMP, column_ticks([value], precision))
 
     def binary(self, value: Any) -> None:
         """VARCHAR."""
-        self._one(FieldType.C_VARCHAR, value)
+        self._text(FieldType.C_VARCHAR, value)
 
     def varchar(self, value: Any) -> None:
         """VARCHAR."""
-        self._one(FieldType.C_VARCHAR, value)
+        self._text(FieldType.C_VARCHAR, value)
 
     def nchar(self, value: Any) -> None:
         """NCHAR."""
-        self._one(FieldType.C_NCHAR, value)
+        self._text(FieldType.C_NCHAR, value)
 
     def json(self, value: Any) -> None:
         """JSON, as its text."""
-        self._one(FieldType.C_JSON, value)
+        self._text(FieldType.C_JSON, value)
 
 
 def new_bind_param() -> TaosMultiBind:

@@ -65,12 +65,12 @@ class TaosStmt2Bind(TaosMultiBind):
         """0 for a value, 1 for NULL, 2 for a cell that is left as it is."""
         return [get_is_null_type(value) for value in self._values]
 
-    def _set(self, code: Any, values: Any) -> None:
+    def _set(self, code: Any, values: Any, present: list[Any] | None = None) -> None:
         if isinstance(values, list | tuple) and any(value is IGNORE for value in values):
             super()._set(code, [None if value is IGNORE else value for value in values], [value is not IGNORE for value in values])
             self._values = values
         else:
-            super()._set(code, values)
+            super()._set(code, values, present)
 
     def set_value(self, buffer_type: Any, values: Sequence[Any], precision: Any = PrecisionEnum.Milliseconds) -> None:
         """Takes values for a column of the type with this number, after they were checked."""

@@ -41,7 +41,7 @@ def ticks(value: Any, precision: int) -> int | None:
     if kind is float:
         if precision not in _UNITS:
             raise PrecisionError("time float do not support nanosecond precision")
-        return round(value * _UNITS[precision])
+        return round(float(value) * _UNITS[precision])
     if isinstance(value, datetime.datetime):
         if precision not in _UNITS:
             raise PrecisionError("datetime do not support nanosecond precision")
@@ -50,7 +50,7 @@ def ticks(value: Any, precision: int) -> int | None:
             value = value.replace(tzinfo=zone) if zone is not None else value.astimezone()
         since = value - _EPOCH
         micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-        return micros * _UNITS[precision] // 1_000_000
+        return int(micros * _UNITS[precision] // 1_000_000)
     raw = getattr(value, "value", None)
     return raw if type(raw) is int else None
 

@@ -431,7 +431,10 @@ def taos_fetch_lengths(result: Result, field_count: int | None = None) -> list[i
     if len(result.block) != 1:
         return lengths
     cells = zip(result.block[0], lengths, strict=False)
-    return [0 if cell is None else len(cell.encode() if isinstance(cell, str) else cell) if isinstance(cell, str | bytes) else length for cell, length in cells]
+    return [
+        0 if cell is None else len(cell.encode() if isinstance(cell, str) else cell) if isinstance(cell, str | bytes) else length
+        for cell, length in cells
+    ]
 
 
 def taos_get_column_data_offset(result: Result, field: int, rows: int) -> list[int]:
@@ -789,22 +792,22 @@ def tmq_list_new() -> list[str]:
     return []
 
 
-def tmq_list_append(list: list[str], topic: str) -> None:  # noqa: A002 (the official name)
+def tmq_list_append(list: list[str], topic: str) -> None:
     """Adds a topic."""
     list.append(topic)
 
 
-def tmq_list_destroy(list: list[str]) -> None:  # noqa: A002 (the official name)
+def tmq_list_destroy(list: list[str]) -> None:
     """Lets a list go."""
     list.clear()
 
 
-def tmq_list_to_c_array(list: list[str]) -> list[str]:  # noqa: A002 (the official name)
+def tmq_list_to_c_array(list: list[str]) -> list[str]:
     """The topics."""
     return [*list]
 
 
-def tmq_subscribe(tmq: Consumer, list: list[str]) -> None:  # noqa: A002 (the official name)
+def tmq_subscribe(tmq: Consumer, list: list[str]) -> None:
     """Subscribes to topics."""
     tmq.subscribe([*list])
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TaosConnection", "connect", "connect_test"]
 
-_SCHEMES = {"rest": "taosrest", "ws": "taosws", "websocket": "taosws", "wss": "taosws+wss", "native": "taos+native"}
+#: `auto` is native where a client library of TDengine loads, else WebSocket.
+_SCHEMES = {"auto": "taos", "rest": "taosrest", "ws": "taosws", "websocket": "taosws", "wss": "taosws+wss", "native": "taos+native"}
 _TEXTS = ("host", "user", "password", "database")
 #: Keywords that a server is told, with the names that a DSN has for them.
 _TOLD = {"user_app": "user_app", "user_ip": "user_ip", "totp_code": "totp_code", "bearer_token": "bearer_token"}
@@ -270,14 +271,14 @@ class TaosConnection:
 
 
 def _dsn(arguments: dict[str, Any], port: int, options: dict[str, str]) -> str:
-    """Where to connect: ``transport=``, else ``EMBUDO_DSN``, else WebSocket; chosen once, before connecting."""
+    """Where to connect: ``transport=``, else ``EMBUDO_DSN``, else native or WebSocket; chosen once, before connecting."""
     host = arguments.get("host")
     transport = arguments.get("transport")
     if transport is None:
         dsn = redirection(f"taos.connect(host={host!r})")
         if dsn is not None:
             return dsn
-        transport = "ws"
+        transport = "auto"
     if transport not in _SCHEMES:
         raise InterfaceError(f"the transport {transport!r} is not there; it can be {', '.join(map(repr, _SCHEMES))}")
     options["user"] = arguments.get("user") or arguments.get("username") or "root"
@@ -293,6 +294,8 @@ def _dsn(arguments: dict[str, Any], port: int, options: dict[str, str]) -> str:
         for name in ("totp_code", "conn_mode"):
             options.pop(name, None)
     host, port = _address(host, port, arguments.get("config"))
+    if arguments.get("config") and transport in ("auto", "native"):
+        options["config_dir"] = str(arguments["config"])
     if transport != "native":
         # The ports of TDengine's native protocol stand for that of its HTTP interface.
         port = 6041 if port in (0, 6030) else port
@@ -315,12 +318,10 @@ def _address(host: str | None, port: int, config: str | None) -> tuple[str, int]
 
 def _first_end_point(config: str | None) -> str | None:
     """``firstEp`` of the client's configuration, where there is one."""
-    import os
+    import pathlib
 
-    place = os.path.join(config or "/etc/taos", "taos.cfg")
     try:
-        with open(place, encoding="utf-8") as file:
-            lines = file.read().splitlines()
+        lines = (pathlib.Path(config or "/etc/taos") / "taos.cfg").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     for line in lines:
@@ -348,7 +349,7 @@ def connect(*args: Any, **kwargs: Any) -> TaosConnection:
     """Opens a connection.
 
     The transport is ``transport=`` (``"ws"``, ``"wss"``, ``"rest"``, ``"native"``), else what the environment variable ``EMBUDO_DSN`` names
-    (a directory, ``:memory:``, ``taosrest://...``), else WebSocket to ``host``.
+    (a directory, ``:memory:``, ``taosrest://...``), else native where a client library of TDengine loads, else WebSocket to ``host``.
 
     Args:
         *args: ignored, as in the official package.

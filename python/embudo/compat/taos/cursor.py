@@ -254,4 +254,3 @@ def _rows(operation: str, params: Any) -> Any:
     if first and isinstance(first[0], list | tuple):
         return [row for table in params for row in zip(*table, strict=True)]
     return params
-

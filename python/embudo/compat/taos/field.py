@@ -187,7 +187,9 @@ def _numbers(code: int) -> Callable[..., list[Any]]:
             return [None] * num_of_rows
         cells = struct.unpack(f"={num_of_rows}{form}", ctypes.string_at(address, struct.calcsize(form) * num_of_rows))
         return [
-            None if (is_null is not None and is_null[row]) or (null is not None and is_null is None and cell == null) else _shown(code, cell, precision)
+            None
+            if (is_null is not None and is_null[row]) or (null is not None and is_null is None and cell == null)
+            else _shown(code, cell, precision)
             for row, cell in enumerate(cells)
         ]
 
@@ -208,7 +210,9 @@ def convert_func(field_type: int, decode_binary: bool = True) -> Callable[..., l
     """What turns the memory of one cell of a type into a list with its value: ``convert(data, num_of_rows, nbytes, precision)``."""
     if field_type in _NUMBERS:
         block = _numbers(field_type)
-        return lambda data, num_of_rows=1, nbytes=None, precision=FieldType.C_TIMESTAMP_UNKNOWN: block(data, None, num_of_rows, nbytes, precision)
+        return lambda data, num_of_rows=1, nbytes=None, precision=FieldType.C_TIMESTAMP_UNKNOWN: block(
+            data, None, num_of_rows, nbytes, precision
+        )
     if not _is_known(field_type):
         raise DatabaseError("Invalid data type returned from database")
     value = _values(field_type, decode_binary)
@@ -234,13 +238,15 @@ def convert_block_func(field_type: int, decode_binary: bool = True) -> Callable[
         raise DatabaseError("Invalid data type returned from database")
     value = _values(field_type, decode_binary)
 
-    def convert(data: Any, is_null: Any, num_of_rows: int, offsets: Any = None, precision: int = FieldType.C_TIMESTAMP_UNKNOWN) -> list[Any]:
+    def convert(
+        data: Any, is_null: Any, num_of_rows: int, offsets: Any = None, precision: int = FieldType.C_TIMESTAMP_UNKNOWN
+    ) -> list[Any]:
         import ctypes
 
         address = _address(data)
         if address is None or offsets is None:
             return [None] * num_of_rows
-        cells = []
+        cells: list[Any] = []
         for row in range(num_of_rows):
             if offsets[row] == -1 or (is_null is not None and is_null[row]):
                 cells.append(None)

@@ -34,7 +34,7 @@ CONVERT_FUNC_BLOCK_v3 = CONVERT_FUNC_BLOCK
 class TaosFieldE(TaosField):
     """A column with the digits of a DECIMAL."""
 
-    _shown = ("name", "type", "bytes", "precision", "scale")
+    _shown: tuple[str, ...] = ("name", "type", "bytes", "precision", "scale")
 
     @property
     def precision(self) -> int:

@@ -53,9 +53,9 @@ class TaosResult:
         self._close_after = close_after
         self._owner: object = None
         self._result: _embudo.Result | None = result
-        self._affected = result.affected or 0
+        self._affected: int = result.affected or 0
         self._described = [] if result.affected is not None else result.fields
-        self._precision = result.precision
+        self._precision: int = result.precision
         self._style = style(decode_binary)
         self._row_count = 0
         self.decode_binary = decode_binary

@@ -106,7 +106,7 @@ def checkString(label: str, values: Sequence[Any], types: tuple[type, ...]) -> N
             raise DataTypeAndRangeError(f"{label} does not take a value of type {kind.__name__}: {value!r}")
 
 
-def checkNumber(label: str, values: Sequence[Any], types: tuple[type, ...], min: float, max: float) -> None:  # noqa: A002, N802 (official names)
+def checkNumber(label: str, values: Sequence[Any], types: tuple[type, ...], min: float, max: float) -> None:  # noqa: N802 (official names)
     """Refuses values that are neither None nor numbers of one of the types between the bounds."""
     checkString(label, values, types)
     for value in values:

@@ -20,8 +20,8 @@ class TaosRestCursor:
 
     arraysize = 1
 
-    def __init__(self, c: RestClient) -> None:
-        self._c = c
+    def __init__(self, client: RestClient) -> None:
+        self._c = client
         self._answer: dict[str, Any] | None = None
         self._read = 0
         self._affected: int | None = None
@@ -109,9 +109,9 @@ class TaosRestCursor:
 
         return pandas.DataFrame(self.fetchall(), columns=[column[0] for column in self.description or ()])
 
-    def istype(self, col: int, name: str) -> bool:
+    def istype(self, col: int, datatype: str) -> bool:
         """Whether a column has the type of this name; BINARY is VARCHAR."""
-        wanted = name.upper().strip()
+        wanted = datatype.upper().strip()
         return self.get_type(col) == ("VARCHAR" if wanted == "BINARY" else wanted)
 
     def get_type(self, col: int) -> str | None:

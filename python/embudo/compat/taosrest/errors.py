@@ -23,7 +23,8 @@ __all__ = [
     "ProgrammingError",
 ]
 
-_HTTP_TEXTS = {
+#: What the official package says of an HTTP status.
+HTTP_TEXTS = {
     400: "parameter error",
     401: "authorization error",
     404: "api not found",
@@ -100,7 +101,7 @@ def translated(error: typed.Error) -> Exception:
     if isinstance(error, Error):
         return error
     if error.http_status is not None and error.http_status >= 400:
-        return HTTPError(error.http_status, _HTTP_TEXTS.get(error.http_status, "unknown error"))
+        return HTTPError(error.http_status, HTTP_TEXTS.get(error.http_status, "unknown error"))
     kind: type[Error] = InterfaceError if isinstance(error, typed.InterfaceError) else ConnectError
     if isinstance(error, typed.OperationTimeout):
         kind = _also("Timeout")

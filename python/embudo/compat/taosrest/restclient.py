@@ -7,10 +7,13 @@ from typing import Any
 
 from embudo import _embudo
 from embudo import errors as typed
-from embudo.compat.taosrest.errors import translated
+from embudo.compat.taosrest.errors import HTTP_TEXTS, translated
 from embudo.redirect import redirection
 
-__all__ = ["RestClient"]
+__all__ = ["RestClient", "error_msgs"]
+
+#: Texts of HTTP statuses, by status.
+error_msgs = HTTP_TEXTS
 
 _TIMESTAMP = 9
 _DECIMALS = (17, 21)

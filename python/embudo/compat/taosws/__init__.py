@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embudo.compat.taosws.statement import *  # noqa: F403
     from embudo.compat.taosws.views import *  # noqa: F403
 
-__all__ = [  # noqa: F822 (made when they are asked for)
+__all__ = [
     "Connection",
     "ConnectionError",
     "Consumer",

@@ -159,8 +159,8 @@ class Consumer:
 
     Args:
         conf: ``group.id`` (needed), ``td.connect.ip``, ``td.connect.port``, ``td.connect.user``, ``td.connect.pass``,
-            ``td.connect.websocket.scheme`` (``ws``, ``wss``), ``client.id``, ``auto.offset.reset``, ``enable.auto.commit`` and the other keys
-            of TDengine, all texts.
+            ``td.connect.websocket.scheme`` (``ws``, ``wss``), ``client.id``, ``auto.offset.reset``, ``enable.auto.commit`` and the
+            other keys of TDengine, all texts.
         dsn: where to connect; its parameters are keys too.
     """
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from embudo import _embudo
 from embudo import errors as typed
 from embudo.compat.format_text import formatted
-from embudo.compat.taosws.errors import AlreadyClosedError, ConnectionError, FetchError, NotSupportedError, OperationalError, ProgrammingError, translated
+from embudo.compat.taosws.errors import (
+    AlreadyClosedError,
+    ConnectionError,
+    FetchError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    translated,
+)
 
 if TYPE_CHECKING:
     import pandas

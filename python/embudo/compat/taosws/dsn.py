@@ -50,7 +50,9 @@ class Target:
 
     def dsn(self) -> tuple[str, dict[str, str]]:
         """Our DSN and its options."""
-        options = {"conn_retries": "5"} | {key: text for key, text in ((key, _clean(key, text)) for key, text in self.parameters.items()) if text}
+        options = {"conn_retries": "5"} | {
+            key: text for key, text in ((key, _clean(key, text)) for key, text in self.parameters.items()) if text
+        }
         for key, value in (("user", self.user), ("password", self.password), ("database", self.database)):
             if value:
                 options[key] = value

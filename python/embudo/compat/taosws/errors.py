@@ -1,4 +1,5 @@
-"""Errors of ``taosws``: a text, ``[0x2603] Internal error: `...` ``, and here an ``errno`` too. They also derive from :class:`embudo.Error`."""
+"""Errors of ``taosws``: a text, ``[0x2603] Internal error: `...` ``, and here an ``errno`` too. They also derive from
+:class:`embudo.Error`."""
 
 from __future__ import annotations
 
