@@ -220,6 +220,13 @@ impl Session {
         wait::outside(py, || driver.interrupt(), self.many(sql, rows, timeout)?)
     }
 
+    /// Checks a statement without running it.
+    fn validate(&self, py: Python<'_>, sql: String) -> Outcome<()> {
+        let driver = self.driver()?.clone();
+        let work = driver.clone();
+        wait::outside(py, || driver.interrupt(), move || work.validate(&sql))
+    }
+
     /// Subscribes to topics; `configuration` has the keys of TDengine's consumers.
     fn subscribe(&self, py: Python<'_>, topics: Vec<String>, configuration: &Bound<'_, PyDict>) -> Outcome<crate::subscription::Subscription> {
         crate::subscription::Subscription::open(py, self.driver()?, topics, configuration, &self.shown)

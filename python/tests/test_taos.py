@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import pathlib
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -204,3 +206,135 @@ def test_schemaless(conn: taos.TaosConnection) -> None:
     with pytest.raises(taos.SchemalessError, match="cols is empty") as caught:
         conn.schemaless_insert(["m,t=a c1=1i64 1700000000003", "bad"], line, millis)
     assert (caught.value.errno, caught.value.affected_rows) == (0x3002 - 0x8000_0000, 0)
+
+
+def test_queries_with_callbacks(conn: taos.TaosConnection) -> None:
+    class Counter(ctypes.Structure):
+        _fields_ = (("rows", ctypes.c_int), ("code", ctypes.c_int))
+
+    counter, done = Counter(0, 0), threading.Event()
+
+    def fetched(param: int, result_pointer: int, count: int) -> None:
+        told = ctypes.cast(param, ctypes.POINTER(Counter)).contents
+        result = taos.TaosResult(result_pointer)
+        if count <= 0:
+            result.close()
+            done.set()
+            return
+        told.rows += sum(1 for _ in result.rows_iter(count))
+        result.fetch_rows_a(fetched, param)
+
+    def queried(param: int, result_pointer: int | None, code: int) -> None:
+        if code != 0 or result_pointer is None:
+            ctypes.cast(param, ctypes.POINTER(Counter)).contents.code = code
+            done.set()
+            return
+        taos.TaosResult(result_pointer).fetch_rows_a(fetched, param)
+
+    conn.query_a("SELECT * FROM t", queried, ctypes.byref(counter))
+    assert done.wait(20)
+    assert (counter.rows, counter.code) == (2, 0)
+    done.clear()
+    conn.query_a("SELECT * FROM missing", queried, ctypes.byref(counter), req_id=7)
+    assert done.wait(20)
+    assert counter.code < 0
+    with pytest.raises(taos.ResultError):
+        taos.TaosResult(10**9)
+
+
+def test_subscriptions_of_version_2(conn: taos.TaosConnection) -> None:
+    subscription = conn.subscribe(True, f"topic{id(conn)}", "SELECT * FROM t", 10)
+    assert subscription is not None
+    assert len(subscription.consume().fetch_all()) == 2
+    assert subscription.consume().fetch_all() == []
+    conn.execute("INSERT INTO t (ts, v) VALUES (9000, 9)")
+    assert [row[1] for row in subscription.consume()] == [9]
+    assert subscription.close() is True
+    assert subscription.close() is False
+    with pytest.raises(taos.OperationalError, match="Invalid use of consume"):
+        subscription.consume()
+    told: list[int] = []
+    done = threading.Event()
+
+    def called(_subscription: object, result: taos.TaosResult | None, param: object, code: int) -> None:
+        if result is not None:
+            told.append(len(result.fetch_all()))
+            done.set()
+
+    other = conn.subscribe(True, f"other{id(conn)}", "SELECT * FROM t", 10, called)
+    assert other is not None
+    assert done.wait(20)
+    assert told[0] == 3
+    with pytest.raises(taos.OperationalError):
+        other.consume()
+    other.close()
+    conn.close()
+    assert conn.subscribe(True, "t", "SELECT * FROM t", 10) is None
+    assert conn.statement() is conn.statement2() is None
+
+
+def test_tables_and_their_vgroups(conn: taos.TaosConnection, database: str) -> None:
+    conn.load_table_info(f"t, {database}.t")
+    with pytest.raises(taos.OperationalError):
+        conn.load_table_info("t,missing")
+    assert conn.get_table_vgroup_id(database, "t") > 0
+    with pytest.raises(taos.InternalError):
+        conn.get_table_vgroup_id(database, "missing")
+    conn.set_option(taos.TSDB_OPTION_CONNECTION.TSDB_OPTION_CONNECTION_USER_APP.value, "x")
+    conn.set_mode(taos.TSDB_CONNECTIONS_MODE.TSDB_CONNECTIONS_MODE_BI.value, 1)
+    conn.clear_result_set()
+
+
+def test_functions_of_the_c_interface(conn: taos.TaosConnection) -> None:
+    session = conn._conn
+    assert session is not None
+    result = taos.taos_query(session, "SELECT * FROM t ORDER BY ts")
+    assert (taos.taos_num_fields(result), taos.taos_field_count(result), taos.taos_affected_rows(result)) == (4, 4, 0)
+    assert taos.taos_use_result(result)[1] == {"name": "v", "bytes": 4, "type": 4}
+    fields = taos.taos_fetch_fields(result)
+    row = taos.taos_fetch_row_raw(result)
+    assert row is not None
+    assert taos.taos_print_row(row, fields, 4) == "1000 1 a é"
+    assert taos.taos_fetch_lengths(result, 4) == [8, 4, 1, 2]
+    columns, count = taos.taos_fetch_block(result)
+    assert columns is not None
+    assert (count, columns[1:]) == (1, [[None], [None], [None]])
+    assert taos.taos_is_null(result, 0, 1)
+    assert taos.taos_is_null_by_column(result, 1, 1) == [True]
+    assert taos.taos_get_column_data_offset(result, 2, 1) == [-1]
+    assert taos.taos_fetch_row(result, fields) == (None, 0)
+    assert (taos.taos_errno(result), taos.taos_errstr(result), taos.taos_result_precision(result)) == (0, "success", 0)
+    assert str(taos.taos_fetch_fields_e(result)[1]) == "{name: v, type: 4, bytes: 4, precision: 0, scale: 0}"
+    taos.taos_free_result(result)
+    assert taos.taos_validate_sql(session, "SELECT * FROM t") is None
+    assert taos.taos_validate_sql(session, "SELEC 1")
+    assert taos.taos_schemaless_insert_raw_ttl_with_reqid(session, "m,t=a c=1i64 1700000000000", 1, 4, 3, 7) == 1
+    assert taos.taos_get_client_info().startswith("3.")
+    with pytest.raises(taos.ProgrammingError):
+        taos.taos_query_with_reqid(session, "SELECT * FROM missing", 7)
+
+
+def test_request_ids() -> None:
+    ids = [taos.utils.gen_req_id() for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all(0 < one < 2**63 for one in ids)
+    assert taos.utils.murmurhash3_32(b"abc", 3) != taos.utils.murmurhash3_32(b"abd", 3)
+    assert [taos.utils.detectListNone(items) for items in ([None, None], [None, 1], [1])] == [0, 1, 2]
+
+
+def test_names() -> None:
+    for name in taos.__all__:
+        assert hasattr(taos, name)
+    # The official package exports all of ctypes, its submodules, and the wrappers of the C interface.
+    assert taos.c_int is ctypes.c_int
+    assert taos.taos is not None
+    assert taos.cinterface.taos_query is taos.taos_query
+    with pytest.raises(AttributeError, match="no attribute 'nothing_such'"):
+        _ = taos.nothing_such
+    taos.log.setting(True, True, False, False, False, False)
+
+
+def test_imports_are_lazy() -> None:
+    code = "import sys, taos, taosws; print([name for name in ('ctypes', 'logging', 'asyncio', 'decimal', 'json') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -136,7 +136,7 @@ def _takes(value: Any, wanted: list[str]) -> str | None:
 
 
 def differences(taospy: Path, taosws_python: Path) -> list[str]:
-    """What is missing in ours. `taospy` is the folder that the official package lies in, `taosws_python` an interpreter with the other one."""
+    """What is missing in ours. `taospy` is the folder of the official package, `taosws_python` an interpreter with the other one."""
     wanted = [entry for package in ("taos", "taosrest") for entry in official(taospy / package)]
     probed = subprocess.run([str(taosws_python), "-c", PROBE], check=True, capture_output=True, text=True)
     for name, members in json.loads(probed.stdout).items():

@@ -16,17 +16,32 @@ if TYPE_CHECKING:
     from embudo.compat.taos.result import TaosResult
 
 _numbers = itertools.count(1)
-_results: dict[int, _embudo.Result] = {}
+#: Results by the numbers that stand for their pointers, until they are read to the end or closed.
+_results: dict[int, TaosResult] = {}
 
 
-def taken(number: int) -> _embudo.Result:
-    """The result behind the number that a callback was given."""
+def known(number: int) -> TaosResult:
+    """The result behind a number that a callback was given."""
     from embudo.compat.taos.error import ResultError
 
     try:
-        return _results.pop(number)
+        return _results[number]
     except KeyError:
         raise ResultError("no result object") from None
+
+
+def number_of(result: TaosResult) -> int:
+    """The number that stands for a result."""
+    if result._number is None:
+        result._number = next(_numbers)
+        _results[result._number] = result
+    return result._number
+
+
+def forget(number: int | None) -> None:
+    """Nobody asks for a result any more."""
+    if number is not None:
+        _results.pop(number, None)
 
 
 def address(param: Any) -> Any:
@@ -50,12 +65,11 @@ def query(run: Callable[[], _embudo.Result], callback: Any, param: Any) -> None:
 
     def work() -> None:
         from embudo.compat.taos.error import Error
+        from embudo.compat.taos.result import TaosResult
 
         number, code = None, 0
         try:
-            result = run()
-            number = next(_numbers)
-            _results[number] = result
+            number = number_of(TaosResult(run()))
         except Error as error:
             code = error.errno
         callback(address(param), number, code)
@@ -63,18 +77,22 @@ def query(run: Callable[[], _embudo.Result], callback: Any, param: Any) -> None:
     _later(work)
 
 
-def fetch(result: TaosResult, callback: Any, param: Any) -> None:
+def fetch(result: TaosResult | int, callback: Any, param: Any) -> None:
     """Fetches the next rows in another thread; see :meth:`TaosResult.fetch_rows_a`."""
+    wanted = known(result) if isinstance(result, int) else result
 
     def work() -> None:
         from embudo.compat.taos.error import Error
 
+        number = number_of(wanted)
         try:
-            rows = result._left() or result._fetch(None, whole_block=True)
-            result._block = iter(rows)
+            rows = wanted._fetch(None, whole_block=True)
+            wanted._block = iter(rows)
             count = len(rows)
         except Error as error:
             count = min(error.errno, -1)
-        callback(address(param), result, count)
+        callback(address(param), number, count)
+        if count <= 0:
+            forget(number)
 
     _later(work)

@@ -14,7 +14,7 @@ from embudo import errors as typed
 from embudo.compat.taos import asynchronous, error
 from embudo.compat.taos.bind import Bound
 from embudo.compat.taos.bind2 import TaosStmt2BindV
-from embudo.compat.taos.connection import TaosConnection
+from embudo.compat.taos.connection import CLIENT_VERSION, TaosConnection
 from embudo.compat.taos.constants import FieldType, TaosOption
 from embudo.compat.taos.field import TaosField, TaosFields, set_tz
 from embudo.compat.taos.field_v3 import TaosFieldAllCls, TaosFieldE, TaosFieldEs
@@ -199,8 +199,8 @@ def unsupported_methods() -> None:
 
 
 def taos_get_client_info() -> str:
-    """Version of the client."""
-    return "3.3.6.13"
+    """Version of the client library whose interface this is."""
+    return CLIENT_VERSION
 
 
 def taos_options(option: int, value: str) -> None:
@@ -468,9 +468,11 @@ def taos_print_row(row: Row, fields: Any, num_fields: int, buffer_size: int = 40
     return printed(row[:num_fields], codes, FieldType.C_TIMESTAMP_MILLI)[:buffer_size]
 
 
-def taos_free_result(result: Result | None) -> None:
+def taos_free_result(result: Result | int | None) -> None:
     """Lets a result go."""
-    if result is not None and result.result is not None:
+    if isinstance(result, int):
+        asynchronous.forget(result)
+    elif result is not None and result.result is not None:
         result.result.close()
         result.result = None
 
@@ -494,7 +496,11 @@ def taos_errstr(result: Any = None) -> str:
 def taos_validate_sql(connection: _embudo.Session, sql: str) -> str | None:
     """The text of what is wrong with a statement, which is not run; None for a good one."""
     try:
-        connection.prepare(sql).close()
+        if connection.transport == "rest":
+            # REST can only explain a statement; what cannot be explained is not told apart.
+            connection.run(f"EXPLAIN {sql}").close()
+        else:
+            connection.validate(sql)
     except typed.Error as failure:
         return failure.msg
     return None

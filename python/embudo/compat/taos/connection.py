@@ -38,6 +38,8 @@ _SCHEMES = {"auto": "taos", "rest": "taosrest", "ws": "taosws", "websocket": "ta
 _TEXTS = ("host", "user", "password", "database")
 #: Keywords that a server is told, with the names that a DSN has for them.
 _TOLD = {"user_app": "user_app", "user_ip": "user_ip", "totp_code": "totp_code", "bearer_token": "bearer_token"}
+#: The version of the client library whose interface this is.
+CLIENT_VERSION = "3.3.6.13"
 #: The longest name of a program that TDengine shows, in bytes.
 _LONGEST_APP = 23
 
@@ -90,8 +92,8 @@ class TaosConnection:
 
     @property
     def client_info(self) -> str:
-        """Version of the client."""
-        return _embudo.__version__
+        """Version of the client library whose interface this is."""
+        return CLIENT_VERSION
 
     @property
     def server_info(self) -> str:

@@ -47,11 +47,14 @@ class TaosResult:
 
     def __init__(self, result: Any, close_after: bool = False, decode_binary: bool = True) -> None:
         if isinstance(result, int):
-            result = asynchronous.taken(result)
+            # All objects over one result read on where the others are.
+            self.__dict__ = asynchronous.known(result).__dict__
+            return
         # What functions of `taos.cinterface` give holds one.
         result = getattr(result, "result", result)
         self._close_after = close_after
         self._owner: object = None
+        self._number: int | None = None
         self._result: _embudo.Result | None = result
         self._affected: int = result.affected or 0
         self._described = [] if result.affected is not None else result.fields
@@ -209,6 +212,7 @@ class TaosResult:
 
     def close(self) -> None:
         """Lets the result go; more than once is allowed."""
+        asynchronous.forget(self._number)
         if self._result is not None:
             self._result.close()
             self._result = None

@@ -134,6 +134,9 @@ class TaosStmt:
         """Writes what was added, or runs the query."""
         stmt = self._open("execute")
         try:
+            if self._columns is not None and not stmt.statement().is_insert:
+                # Parameters of a query need not be added.
+                stmt.parameters, self._columns = self._columns, None
             stmt.execute()
         except typed.Error as error:
             raise translated(error, StatementError) from error

@@ -40,7 +40,8 @@ class SubscriptionHandle:
         name = self.connection.query(f"SELECT * FROM ({self.sql}) LIMIT 0").fields[0].name
         last = _progress.get(self.topic)
         after = "" if last is None else f" WHERE `{name}` > {last}"
-        newest = self.connection.query(f"SELECT CAST(MAX(`{name}`) AS BIGINT) FROM ({self.sql}){after}").fetch_all()
+        last_row = f"SELECT CAST(`{name}` AS BIGINT) FROM ({self.sql}){after} ORDER BY `{name}` DESC LIMIT 1"
+        newest = self.connection.query(last_row).fetch_all()
         if not newest or newest[0][0] is None:
             return self.connection.query(f"SELECT * FROM ({self.sql}) LIMIT 0")
         _progress[self.topic] = newest[0][0]
