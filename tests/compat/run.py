@@ -157,8 +157,9 @@ CLIENTS: dict[str, Callable[[str], None]] = {
     "our taos in place of taospy's": our_taos,
     "our taosrest in place of taospy's": ours("taosrest_page.py"),
     "our taosws in place of taos-ws-py's": ours("taosws_page.py"),
+    "our taosws in place of taos-ws-py's, topics": ours("taosws_topics.py"),
     "names and signatures of taospy and taos-ws-py in ours": names,
-    "taos-ws-py 0.7.0 (taosws), topics": python_client(["taos-ws-py==0.7.0", "sqlalchemy==2.0.44"], "taosws_topics.py"),
+    "taos-ws-py 0.7.0 (taosws), topics": python_client(TAOS_WS_PY, "taosws_topics.py"),
     "driver-go v3.7.6": built("go", "go", ["go", "build", "-o", "compat", "."], ["./compat"]),
     "crate taos 0.12.3": built("rust", "cargo", ["cargo", "build", "--quiet"], ["cargo", "run", "--quiet", "--"]),
     "taos-jdbcdriver 3.7.9": built(
@@ -168,7 +169,10 @@ CLIENTS: dict[str, Callable[[str], None]] = {
         ["sh", "-c", 'java -cp "target/classes:$(cat target/classpath)" Compat "$0"'],
     ),
     "@tdengine/rest 3.0.3, and the frames of @tdengine/websocket": built(
-        "node", "node", ["npm", "install", "--no-audit", "--no-fund", "--silent"], ["sh", "-c", 'node main.mjs "$0" && node topics.mjs "$0"']
+        "node",
+        "node",
+        ["npm", "install", "--no-audit", "--no-fund", "--silent"],
+        ["sh", "-c", 'node main.mjs "$0" && node topics.mjs "$0"'],
     ),
     "taospy 2.8.10 (taos) on our libtaos": on_libtaos(lambda _: [python_with(["taospy==2.8.10"]), str(HERE / "taos_native.py")]),
     "driver-go v3.7.6 with cgo on our libtaos": on_libtaos(go_program),
