@@ -174,7 +174,7 @@ impl Consumer {
     /// Commits what polls gave so far, in every vgroup.
     pub fn commit_all(&self) -> Result<()> {
         let state = self.refreshed(false, false)?;
-        self.commit_each(state.partitions.iter().filter_map(|partition| Some((partition, partition.position()?))))
+        self.commit_each(state.partitions.iter().filter_map(|partition| Some((partition, partition.reached()?))))
     }
 
     /// Commits an offset: the group goes on there. Of a message, commit its `next`. 0x4007 where the log does not reach, 0x4008 and 0x4009
@@ -250,7 +250,7 @@ impl Consumer {
             let (_, shares) = self.session.engine().hub().shares(self.id);
             let is_own = |partition: &&Partition| shares.iter().any(|(plan, shard)| plan.topic.id == partition.plan.topic.id && *shard == partition.shard);
             let own = state.partitions.iter().filter(is_own);
-            self.commit_each(own.filter_map(|partition| Some((partition, partition.position()?))))?;
+            self.commit_each(own.filter_map(|partition| Some((partition, partition.reached()?))))?;
         }
         self.session.engine().hub().subscribe(self.id, Vec::new(), self.session.engine().catalog())?;
         self.refreshed(false, false).map(drop)

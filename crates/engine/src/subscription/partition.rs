@@ -24,6 +24,8 @@ pub(crate) struct Partition {
     pending: Option<LogRecord>,
     /// The offset that is read next; `None` until one is committed or sought.
     position: Option<Sequence>,
+    /// Whether it has read or was sent somewhere: until then there is nothing to commit.
+    has_moved: bool,
     /// The offset up to which the program has had its turn: what a poll may commit by itself.
     finished: Option<Sequence>,
     /// Rows that were delivered.
@@ -44,7 +46,7 @@ impl Partition {
     pub fn new(plan: Arc<TopicPlan>, shard: u16, position: Option<Sequence>, options: &SubscribeOptions) -> Self {
         let cursor = plan.database.store().read_log(position.unwrap_or(0)).of_shard(shard);
         let transcriber = Transcriber::new(plan.clone(), shard, options.with_table_name);
-        Self { plan, shard, cursor, transcriber, pending: None, position, finished: None, rows: 0 }
+        Self { plan, shard, cursor, transcriber, pending: None, position, has_moved: false, finished: None, rows: 0 }
     }
 
     /// The vgroup's number.
@@ -57,6 +59,11 @@ impl Partition {
         self.position
     }
 
+    /// The offset behind all that was given, if anything was looked at.
+    pub fn reached(&self) -> Option<Sequence> {
+        self.position.filter(|_| self.has_moved)
+    }
+
     /// The offset up to which earlier messages have been dealt with.
     pub fn finished(&self) -> Option<Sequence> {
         self.finished
@@ -64,7 +71,7 @@ impl Partition {
 
     /// The program asks for more, so it is done with what it got.
     pub fn finish(&mut self) {
-        self.finished = self.position;
+        self.finished = self.reached();
     }
 
     /// Reads on elsewhere.
@@ -73,6 +80,7 @@ impl Partition {
         self.transcriber.forget();
         self.cursor.seek(offset);
         self.position = Some(offset);
+        self.has_moved = true;
     }
 
     /// As a client sees it.
@@ -86,6 +94,7 @@ impl Partition {
     /// The next message.
     pub fn read(&mut self, options: &SubscribeOptions) -> Result<Read> {
         let Some(start) = self.position else { return Err(Error::new(code::NO_COMMITTED_INFO)) };
+        self.has_moved = true;
         let mut made: Option<(MessageKind, Part)> = None;
         let mut rows = 0;
         for _ in 0..RECORDS {

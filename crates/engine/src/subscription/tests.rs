@@ -79,6 +79,8 @@ fn a_query_topic_gives_projected_rows() {
     let assignment = consumer.assignment("t").unwrap();
     let vgroup = assignment[0].vgroup;
     assert_eq!((assignment.len(), assignment[0].begin, assignment[0].current), (1, 0, 0));
+    // Nothing was read, so there is nothing to commit.
+    consumer.commit_all().unwrap();
     assert_eq!(consumer.committed("t", vgroup).unwrap(), None);
     let message = next(&consumer);
     assert_eq!((message.kind, message.start, message.offset(), message.database.as_str()), (MessageKind::Data, 0, 0, "d"));
@@ -325,4 +327,101 @@ fn waiting_consumers_are_woken_by_writers() {
         }
     }
     assert_eq!(reader.join().unwrap(), 20);
+}
+
+/// Numbers without a pattern.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+/// What a consumer has got: numbers of statements and tables, in order, by vgroup.
+type Got = BTreeMap<i32, Vec<(i32, String)>>;
+
+fn take(consumer: &Consumer, messages: usize, got: &mut Got) {
+    for _ in 0..messages {
+        let Some(message) = consumer.try_poll().unwrap() else { return };
+        for block in &message.blocks {
+            let numbers = block.batch.column(1).as_primitive::<Int32Type>();
+            let table = block.table.clone().unwrap();
+            got.entry(message.vgroup).or_default().extend(numbers.values().iter().map(|number| (*number, table.clone())));
+        }
+    }
+}
+
+fn check_got(got: &Got, written: &[(i32, String)], seed: u64) {
+    for (vgroup, rows) in got {
+        assert!(rows.is_sorted_by_key(|(number, _)| *number), "seed {seed}, vgroup {vgroup}: {rows:?}");
+    }
+    let mut all: Vec<_> = got.values().flatten().cloned().collect();
+    let mut expected = written.to_vec();
+    all.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(all, expected, "seed {seed}");
+}
+
+#[test]
+fn every_row_comes_once_and_in_order_whatever_happens_between() {
+    for seed in 1..=6 {
+        let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed) | 1);
+        let directory = std::env::temp_dir().join(format!("embudo-topics-model-{seed}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let open = || {
+            let engine = Engine::open(EngineOptions::directory(&directory)).unwrap();
+            let session = engine.session("root").unwrap();
+            (engine, session)
+        };
+        let (mut engine, mut session) = open();
+        run(
+            &session,
+            &["CREATE DATABASE d VGROUPS 3 KEEP 36500", "USE d", "CREATE STABLE st (ts TIMESTAMP, n INT) TAGS (g INT)", "CREATE TOPIC t AS DATABASE d"],
+        );
+        let manual = SubscribeOptions { auto_commit: false, poll_rows: 5, ..options("t") };
+        let mut consumer = session.subscribe(manual.clone()).unwrap();
+        let (mut written, mut got) = (Vec::new(), Got::new());
+        let mut added = 0;
+        for number in 0..60_i32 {
+            match random.below(14) {
+                0 => run(&session, &["FLUSH DATABASE d"]),
+                1 => run(&session, &[&format!("DROP TABLE IF EXISTS c{}", random.below(6))]),
+                2 if added < 3 => {
+                    added += 1;
+                    run(&session, &[&format!("ALTER STABLE st ADD COLUMN x{added} INT")]);
+                }
+                3 => {
+                    consumer.commit_all().unwrap();
+                    drop(consumer);
+                    consumer = session.subscribe(manual.clone()).unwrap();
+                }
+                4 => {
+                    consumer.commit_all().unwrap();
+                    drop((consumer, session));
+                    engine.close().unwrap();
+                    (engine, session) = open();
+                    session.use_database("d").unwrap();
+                    consumer = session.subscribe(manual.clone()).unwrap();
+                }
+                5..8 => take(&consumer, 2, &mut got),
+                _ => {
+                    let tables: std::collections::BTreeSet<u64> = (0..=random.below(3)).map(|_| random.below(6)).collect();
+                    let rows = tables.iter().map(|table| format!("c{table} USING st TAGS ({table}) (ts, n) VALUES ({number}, {number})"));
+                    run(&session, &[&format!("INSERT INTO {}", rows.collect::<Vec<_>>().join(" "))]);
+                    written.extend(tables.iter().map(|table| (number, format!("c{table}"))));
+                }
+            }
+        }
+        take(&consumer, usize::MAX, &mut got);
+        check_got(&got, &written, seed);
+        let mut again = Got::new();
+        take(&session.subscribe(SubscribeOptions { group: "other".into(), ..manual }).unwrap(), usize::MAX, &mut again);
+        check_got(&again, &written, seed);
+        drop((consumer, session, engine));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }

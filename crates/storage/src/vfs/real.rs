@@ -35,6 +35,8 @@ impl Drop for RealLock {
     fn drop(&mut self) {
         let descriptor = self.0.as_raw_fd();
         LOCKED.lock().unwrap_or_else(PoisonError::into_inner).retain(|&held| held != descriptor);
+        // A child between fork and exec may still have the file open, and the lock is the open file's.
+        let _ = self.0.unlock();
     }
 }
 
