@@ -63,10 +63,11 @@ impl Cells {
     /// Every pointer is NULL or leads to as many values as `rows` says, laid out as the interface says.
     pub unsafe fn column(&self, field: Option<&StatementField>) -> Result<BoundColumn> {
         let rows = usize::try_from(self.rows).ok().filter(|&rows| rows > 0).ok_or_else(|| invalid("a number of rows that is not positive"))?;
-        let marks = match self.is_null.is_null() {
-            true => None,
+        let marks = if self.is_null.is_null() {
+            None
+        } else {
             // SAFETY: a mark for each row, as the caller says.
-            false => Some(unsafe { std::slice::from_raw_parts(self.is_null, rows) }),
+            Some(unsafe { std::slice::from_raw_parts(self.is_null, rows) })
         };
         let marks = marks.filter(|marks| marks.iter().any(|&mark| mark != 0));
         let nulls = marks.map(|marks| NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| marks[row] == 0)));

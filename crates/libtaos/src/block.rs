@@ -125,7 +125,7 @@ fn variable(data_type: DataType, array: &ArrayRef) -> Result<Values> {
             return Ok(());
         };
         offsets.push(i32::try_from(area.len()).map_err(|_| Error::internal("a column of more than 2 GiB"))?);
-        let length = u32::try_from(value.len()).ok().filter(|&length| prefix == 4 || length <= u32::from(u16::MAX));
+        let length = u32::try_from(value.len()).ok().filter(|&length| prefix == 4 || u16::try_from(length).is_ok());
         let length = length.ok_or_else(|| Error::internal(format!("a value of {} bytes in a column of type {data_type}", value.len())))?;
         area.extend_from_slice(&length.to_le_bytes()[..prefix]);
         area.extend_from_slice(value);

@@ -28,7 +28,7 @@ impl Connection {
     pub fn open(dsn: &Dsn) -> Result<Self> {
         let driver: Arc<dyn Driver> = Arc::from(embudo_client::connect(dsn, &ConnectOptions { application: worker::program_name() })?);
         let connection = Self::on(driver, dsn.user.as_deref().unwrap_or("root"));
-        *connection.lock_database() = dsn.database.clone();
+        connection.lock_database().clone_from(&dsn.database);
         Ok(connection)
     }
 

@@ -7,7 +7,7 @@ use embudo_types::Result;
 use crate::{
     abi::{AsyncCallback, Field, FieldE},
     boundary::{self, Passed, Status, give, invalid, quietly},
-    result::{QueryResult, State},
+    result::{Block, QueryResult, State},
     worker,
 };
 
@@ -154,13 +154,13 @@ fn fetch_code(work: impl FnOnce() -> Result<()>) -> c_int {
 /// The current block in TDengine's own layout.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_get_raw_block(res: *mut c_void) -> *const c_void {
-    ask(res, std::ptr::null(), |_, state| state.block().map_or(Ok(std::ptr::null()), |block| block.raw()))
+    ask(res, std::ptr::null(), |_, state| state.block().map_or(Ok(std::ptr::null()), Block::raw))
 }
 
 /// The place of the current block's addresses.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_result_block(res: *mut c_void) -> *const c_void {
-    ask(res, std::ptr::null(), |_, state| state.block().map_or(Ok(std::ptr::null()), |block| block.place_of_addresses()))
+    ask(res, std::ptr::null(), |_, state| state.block().map_or(Ok(std::ptr::null()), Block::place_of_addresses))
 }
 
 /// Where the values of a variable column begin, in the current block; -1 is NULL.

@@ -77,12 +77,6 @@ pub fn forget_all() {
     }
 }
 
-/// How many handles there are.
-#[cfg(test)]
-pub fn count() -> usize {
-    SHARD.iter().map(|shard| read(shard).len()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -121,14 +121,14 @@ fn watch() {
         for connection in connections {
             // A server that is away now is asked again later.
             if let Ok(now) = boundary::caught(|| look(&connection)) {
-                tell(&connection, now);
+                tell(&connection, &now);
             }
         }
     }
 }
 
 /// Tells a connection's callbacks what is different now.
-fn tell(connection: &Arc<Connection>, now: User) {
+fn tell(connection: &Arc<Connection>, now: &User) {
     let mut calls = Vec::new();
     {
         let mut listeners = listeners();

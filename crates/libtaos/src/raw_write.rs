@@ -29,7 +29,7 @@ unsafe fn write(taos: *mut c_void, rows: c_int, data: *const c_char, table: *con
         }
         // SAFETY: a block tells its length after its version, as the interface says.
         let bytes = unsafe {
-            let length = data.cast::<i32>().add(1).read_unaligned();
+            let length = i32::from_le_bytes(data.cast::<[u8; 4]>().add(1).read());
             let length = usize::try_from(length).ok().filter(|&length| length >= LENGTH_END).ok_or_else(|| invalid("a block without a length"))?;
             std::slice::from_raw_parts(data.cast::<u8>(), length)
         };

@@ -52,6 +52,10 @@ pub struct State {
     /// Blocks of a message that were given.
     given: usize,
     block: Option<Block>,
+    /// The buffer of the last raw block, for the next.
+    spare: Vec<u8>,
+    /// Widths of the columns, for calls that ask for lengths before a row was read.
+    widths: Vec<i32>,
     /// Rows come by callbacks: reading row by row ends with each block.
     by_callback: bool,
 }
@@ -184,11 +188,16 @@ impl State {
 
     /// Lengths of the last row's values, or widths of the columns where no row was read.
     pub fn lengths(&mut self) -> *const i32 {
-        let Self { block: Some(block), fields, .. } = self else { return std::ptr::null() };
-        if block.next_row == 0 {
-            block.lengths = fields.iter().map(|field| field.bytes).collect();
+        if self.fields.is_empty() {
+            return std::ptr::null();
         }
-        block.lengths.as_ptr()
+        match &self.block {
+            Some(block) if block.next_row > 0 => block.lengths.as_ptr(),
+            _ => {
+                self.widths = self.fields.iter().map(|field| field.bytes).collect();
+                self.widths.as_ptr()
+            }
+        }
     }
 }
 
@@ -285,10 +294,15 @@ impl QueryResult {
     /// Rows of the next block, 0 at the end; an error is the result's.
     pub fn next_block(&self, state: &mut State) -> Result<usize> {
         state.by_callback = false;
+        if let Some(before) = state.block.take() {
+            state.spare = before.raw;
+            state.spare.clear();
+        }
         let next = boundary::caught(|| self.read(state));
         match next {
-            Ok(Some(block)) => {
+            Ok(Some(mut block)) => {
                 let rows = block.rows();
+                block.raw = std::mem::take(&mut state.spare);
                 state.block = Some(block);
                 Ok(rows)
             }

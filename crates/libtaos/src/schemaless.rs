@@ -32,7 +32,7 @@ enum Points {
     Text(*const c_char, c_int, *mut i32),
 }
 
-unsafe fn insert(taos: *mut c_void, points: Points, given: Given) -> *mut c_void {
+unsafe fn insert(taos: *mut c_void, points: Points, given: &Given) -> *mut c_void {
     let connection = match boundary::caught(|| Connection::of(taos)) {
         Ok(connection) => connection,
         Err(error) => {
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn taos_schemaless_insert(
     precision: c_int,
 ) -> *mut c_void {
     // SAFETY: texts as the interface says.
-    unsafe { insert(taos, Points::Lines(lines, num_lines), Given::new(protocol, precision)) }
+    unsafe { insert(taos, Points::Lines(lines, num_lines), &Given::new(protocol, precision)) }
 }
 
 /// Writes lines, with an id for the server's log.
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn taos_schemaless_insert_with_reqid(
     reqid: i64,
 ) -> *mut c_void {
     // SAFETY: texts as the interface says.
-    unsafe { insert(taos, Points::Lines(lines, num_lines), Given { request_id: Some(reqid), ..Given::new(protocol, precision) }) }
+    unsafe { insert(taos, Points::Lines(lines, num_lines), &Given { request_id: Some(reqid), ..Given::new(protocol, precision) }) }
 }
 
 /// Writes lines, with the TTL of children that are made.
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn taos_schemaless_insert_ttl(
     ttl: i32,
 ) -> *mut c_void {
     // SAFETY: texts as the interface says.
-    unsafe { insert(taos, Points::Lines(lines, num_lines), Given { ttl, ..Given::new(protocol, precision) }) }
+    unsafe { insert(taos, Points::Lines(lines, num_lines), &Given { ttl, ..Given::new(protocol, precision) }) }
 }
 
 /// Writes lines, with the TTL of children that are made and an id for the server's log.
@@ -146,12 +146,11 @@ pub unsafe extern "C" fn taos_schemaless_insert_ttl_with_reqid(
     reqid: i64,
 ) -> *mut c_void {
     // SAFETY: texts as the interface says.
-    unsafe { insert(taos, Points::Lines(lines, num_lines), Given { ttl, request_id: Some(reqid), ..Given::new(protocol, precision) }) }
+    unsafe { insert(taos, Points::Lines(lines, num_lines), &Given { ttl, request_id: Some(reqid), ..Given::new(protocol, precision) }) }
 }
 
 /// Writes lines, with the tag that names the children.
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the interface's")]
 pub unsafe extern "C" fn taos_schemaless_insert_ttl_with_reqid_tbname_key(
     taos: *mut c_void,
     lines: *const *const c_char,
@@ -164,7 +163,7 @@ pub unsafe extern "C" fn taos_schemaless_insert_ttl_with_reqid_tbname_key(
 ) -> *mut c_void {
     let given = Given { ttl, request_id: Some(reqid), table_name_key: tbname_key, ..Given::new(protocol, precision) };
     // SAFETY: texts as the interface says.
-    unsafe { insert(taos, Points::Lines(lines, num_lines), given) }
+    unsafe { insert(taos, Points::Lines(lines, num_lines), &given) }
 }
 
 /// Writes one text of lines.
@@ -178,7 +177,7 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw(
     precision: c_int,
 ) -> *mut c_void {
     // SAFETY: bytes as the interface says.
-    unsafe { insert(taos, Points::Text(lines, len, total_rows), Given::new(protocol, precision)) }
+    unsafe { insert(taos, Points::Text(lines, len, total_rows), &Given::new(protocol, precision)) }
 }
 
 /// Writes one text of lines, with an id for the server's log.
@@ -193,7 +192,7 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_with_reqid(
     reqid: i64,
 ) -> *mut c_void {
     // SAFETY: bytes as the interface says.
-    unsafe { insert(taos, Points::Text(lines, len, total_rows), Given { request_id: Some(reqid), ..Given::new(protocol, precision) }) }
+    unsafe { insert(taos, Points::Text(lines, len, total_rows), &Given { request_id: Some(reqid), ..Given::new(protocol, precision) }) }
 }
 
 /// Writes one text of lines, with the TTL of children that are made.
@@ -208,12 +207,11 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl(
     ttl: i32,
 ) -> *mut c_void {
     // SAFETY: bytes as the interface says.
-    unsafe { insert(taos, Points::Text(lines, len, total_rows), Given { ttl, ..Given::new(protocol, precision) }) }
+    unsafe { insert(taos, Points::Text(lines, len, total_rows), &Given { ttl, ..Given::new(protocol, precision) }) }
 }
 
 /// Writes one text of lines, with the TTL of children that are made and an id for the server's log.
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the interface's")]
 pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl_with_reqid(
     taos: *mut c_void,
     lines: *const c_char,
@@ -226,12 +224,11 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl_with_reqid(
 ) -> *mut c_void {
     let given = Given { ttl, request_id: Some(reqid), ..Given::new(protocol, precision) };
     // SAFETY: bytes as the interface says.
-    unsafe { insert(taos, Points::Text(lines, len, total_rows), given) }
+    unsafe { insert(taos, Points::Text(lines, len, total_rows), &given) }
 }
 
 /// Writes one text of lines, with the tag that names the children.
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the interface's")]
 pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl_with_reqid_tbname_key(
     taos: *mut c_void,
     lines: *const c_char,
@@ -245,5 +242,5 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl_with_reqid_tbname_key(
 ) -> *mut c_void {
     let given = Given { ttl, request_id: Some(reqid), table_name_key: tbname_key, ..Given::new(protocol, precision) };
     // SAFETY: bytes as the interface says.
-    unsafe { insert(taos, Points::Text(lines, len, total_rows), given) }
+    unsafe { insert(taos, Points::Text(lines, len, total_rows), &given) }
 }

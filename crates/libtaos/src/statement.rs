@@ -550,12 +550,12 @@ pub extern "C" fn taos_stmt_affected_rows_once(stmt: *mut c_void) -> c_int {
 /// Text of the last call's error; it lives until the next call.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_stmt_errstr(stmt: *mut c_void) -> *const c_char {
-    quietly(c"".as_ptr(), || match handle::find::<Statement>(stmt) {
-        Some(statement) => statement.lock().status.text(),
-        None => {
-            boundary::set_last(Status::of(&no_statement()));
-            boundary::last_text()
+    quietly(c"".as_ptr(), || {
+        if let Some(statement) = handle::find::<Statement>(stmt) {
+            return statement.lock().status.text();
         }
+        boundary::set_last(Status::of(&no_statement()));
+        boundary::last_text()
     })
 }
 

@@ -87,10 +87,11 @@ impl Inner {
 
     unsafe fn bind_table(&mut self, binds: &BindTables, table: usize, column: c_int) -> Result<()> {
         let prepared = self.prepared()?;
-        // SAFETY: no names, or one for each table, as the caller says.
-        let name = match binds.names.is_null() {
-            true => None,
-            false => unsafe { boundary::text(*binds.names.add(table)) }?,
+        let name = if binds.names.is_null() {
+            None
+        } else {
+            // SAFETY: one for each table, as the caller says.
+            unsafe { boundary::text(*binds.names.add(table)) }?
         };
         if let Some(name) = name.filter(|_| prepared.table_is_open) {
             prepared.set_table(name)?;
@@ -441,12 +442,12 @@ pub extern "C" fn taos_stmt2_free_fields(_stmt: *mut c_void, fields: *mut FieldA
 /// Text of the last call's error; it lives until the next call.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_stmt2_error(stmt: *mut c_void) -> *const c_char {
-    quietly(c"".as_ptr(), || match handle::find::<Statement2>(stmt) {
-        Some(statement) => statement.lock().status.text(),
-        None => {
-            boundary::set_last(Status::of(&no_statement()));
-            boundary::last_text()
+    quietly(c"".as_ptr(), || {
+        if let Some(statement) = handle::find::<Statement2>(stmt) {
+            return statement.lock().status.text();
         }
+        boundary::set_last(Status::of(&no_statement()));
+        boundary::last_text()
     })
 }
 
