@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "model/joins.rs"]
+mod joins;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +42,10 @@ impl Fixture {
             memory_limit: 256 << 20,
         })
         .unwrap();
-        let database = catalog.create_database("d", DatabaseOptions::default()).unwrap();
+        // Rows are of 1970.
+        let mut options = DatabaseOptions::default();
+        options.set_keep(&[365_000 * 1_440]).unwrap();
+        let database = catalog.create_database("d", options).unwrap();
         let columns = vec![Column::new(0, "ts", DataType::Timestamp), Column::new(0, "v", DataType::BigInt)];
         let mut changing = database.changing();
         changing.create_supertable("s", columns, vec![Column::tag(0, "g", DataType::Int)], TableOptions::default()).unwrap();
