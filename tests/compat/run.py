@@ -151,6 +151,35 @@ def go_program(library: Path) -> list[str]:
     return [str(folder / "compat")]
 
 
+def debian(package: str, program: Callable[[str, Path], list[str]]) -> Callable[[str], None]:
+    """A program from a package of Debian's, unpacked into the cache; what runs is told by the server's URL and the folder."""
+
+    def run(url: str) -> None:
+        folder = CACHE / package
+        if not (folder / "made").exists():
+            if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+                raise Skipped("apt-get is not installed")
+            folder.mkdir(parents=True, exist_ok=True)
+            if subprocess.run(["apt-get", "download", "--quiet", package], cwd=folder, check=False, capture_output=True).returncode:
+                raise Skipped(f"the package {package} could not be had")
+            archive = next(folder.glob("*.deb"))
+            subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True)
+            archive.unlink()
+            (folder / "made").touch()
+        subprocess.run(program(url, folder), check=True, timeout=300)
+
+    return run
+
+
+def script(program: str) -> Callable[[str], None]:
+    """Requests of a program that cannot be had here, sent by a script."""
+
+    def run(url: str) -> None:
+        subprocess.run([sys.executable, str(HERE / program), url], check=True, timeout=300)
+
+    return run
+
+
 CLIENTS: dict[str, Callable[[str], None]] = {
     "taospy 2.8.10 (taosrest)": python_client(TAOSPY, "taosrest_page.py"),
     "taos-ws-py 0.7.0 (taosws)": python_client(TAOS_WS_PY, "taosws_page.py"),
@@ -178,6 +207,13 @@ CLIENTS: dict[str, Callable[[str], None]] = {
     "driver-go v3.7.6 with cgo on our libtaos": on_libtaos(go_program),
     "a C program on our libtaos": on_libtaos(c_program),
     "a C program on our libtaos, under valgrind": on_libtaos(checked_c_program, over_websocket=False),
+    "influxdb 5.3.2 and influxdb-client 1.50.0": python_client(["influxdb==5.3.2", "influxdb-client==1.50.0"], "influxdb_clients.py"),
+    "requests of Grafana and Telegraf": script("requests_of_tools.py"),
+    "Debian's prometheus": debian(
+        "prometheus",
+        lambda url, folder: [sys.executable, str(HERE / "prometheus_remote.py"), url, str(folder / "usr" / "bin" / "prometheus")],
+    ),
+    "Debian's collectd": debian("collectd-core", lambda _, folder: [sys.executable, str(HERE / "collectd_network.py"), str(folder)]),
 }
 
 

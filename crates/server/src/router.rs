@@ -71,6 +71,7 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/rest/schemaless", get(websocket::schemaless_lines))
         .route("/rest/tmq", get(websocket::subscription))
         .route("/influxdb/v1/write", post(ingest::influx::write))
+        .route("/api/v2/write", post(ingest::influx::write))
         .route("/opentsdb/v1/put/json/{database}", post(ingest::opentsdb::put_json))
         .route("/opentsdb/v1/put/telnet/{database}", post(ingest::opentsdb::put_telnet))
         .route("/prometheus/v1/remote_write/{database}", post(ingest::prometheus::remote_write))
@@ -103,7 +104,7 @@ async fn observe(Shared(state): Shared<Arc<State>>, request: Request, next: Next
 
 /// The paths that are counted apart; names and secrets inside a path must not become labels.
 fn family(path: &str) -> &'static str {
-    const FAMILIES: [&str; 15] = [
+    const FAMILIES: [&str; 16] = [
         "/ws",
         "/rest/ws",
         "/rest/stmt",
@@ -113,6 +114,7 @@ fn family(path: &str) -> &'static str {
         "/rest/tmq",
         "/rest/upload",
         "/influxdb/v1/write",
+        "/api/v2/write",
         "/opentsdb/v1/put/json",
         "/opentsdb/v1/put/telnet",
         "/prometheus/v1/remote_write",

@@ -33,21 +33,26 @@ impl std::fmt::Debug for Credentials {
 impl Credentials {
     /// The credentials in the value of an `Authorization` header; schemes are spelled exactly `Basic` and `Taosd`.
     ///
-    /// A Taosd token is also taken as `Bearer`, since clients that know tokens only send that word.
+    /// A Taosd token is also taken as `Bearer`, since clients that know tokens only send that word, and `user:password` as `Token`, as clients of
+    /// InfluxDB send it.
     pub fn from_header(value: &str) -> Result<Self> {
         let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
         match scheme {
             "Basic" => Self::from_basic(credentials).ok_or_else(|| Error::new(code::INVALID_BASIC_AUTHORIZATION)),
             "Taosd" => Self::from_token(credentials).ok_or_else(|| Error::new(code::INVALID_TAOSD_AUTHORIZATION)),
             "Bearer" => Self::from_token(credentials).ok_or_else(|| Error::new(code::INVALID_AUTHORIZATION_TYPE)),
+            "Token" => Self::from_text(credentials.trim()).ok_or_else(|| Error::new(code::INVALID_AUTHORIZATION_TYPE)),
             _ => Err(Error::new(code::INVALID_AUTHORIZATION_TYPE)),
         }
     }
 
     /// Base64 of `user:password`, neither of them empty; the password may hold colons.
     fn from_basic(text: &str) -> Option<Self> {
-        let decoded = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
-        let (user, password) = decoded.split_once(':')?;
+        Self::from_text(&String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (user, password) = text.split_once(':')?;
         (!user.is_empty() && !password.is_empty()).then(|| Self { user: user.into(), password: password.into() })
     }
 

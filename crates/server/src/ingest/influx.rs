@@ -1,4 +1,5 @@
-//! `POST /influxdb/v1/write`: InfluxDB lines (spec/protocols.md 2.1).
+//! `POST /influxdb/v1/write`: InfluxDB lines (spec/protocols.md 2.1). `POST /api/v2/write`, the path of InfluxDB 2, is the same, with the
+//! database as `bucket` and a user's `name:password` as the token.
 
 use std::sync::Arc;
 

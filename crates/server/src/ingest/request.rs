@@ -77,6 +77,8 @@ impl Parameters {
         for (name, value) in form_urlencoded::parse(query.unwrap_or("").as_bytes()).filter(|(_, value)| !value.is_empty()) {
             match name.as_ref() {
                 "db" => parameters.database = Some(value.into_owned()),
+                // What InfluxDB 2 calls a database, with a retention policy behind it where it is one of version 1.
+                "bucket" => parameters.database = Some(value.split('/').next().unwrap_or_default().to_owned()),
                 "precision" => parameters.unit = TimeUnit::of_request(&value),
                 "u" => parameters.user = Some(value.into_owned()),
                 "p" => parameters.password = Some(value.into_owned()),
