@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from embudo.pool import ConnectionPool
     from embudo.redirect import install_as_taos
     from embudo.rows import dict_row, named_row, tuple_row
+    from embudo.subscription import Message, Subscription
 
 __all__ = [
     "BINARY",
@@ -76,11 +77,13 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "Message",
     "NotSupportedError",
     "OperationTimeout",
     "OperationalError",
     "ProgrammingError",
     "Server",
+    "Subscription",
     "Time",
     "TimeFromTicks",
     "Timestamp",
@@ -110,6 +113,8 @@ _LAZY = {
     "ConnectionPool": "pool",
     "Server": "connection",
     "Cursor": "cursor",
+    "Message": "subscription",
+    "Subscription": "subscription",
     "IngestResult": "ingest",
     "install_as_taos": "redirect",
     "load_ipython_extension": "notebook",

@@ -30,6 +30,9 @@ from embudo.cursor import Column, described
 from embudo.ingest import IngestResult, arguments, reporter
 from embudo.logger import quiet
 from embudo.rows import tuple_row
+from embudo.subscription import Message
+from embudo.subscription import Subscription as BlockingSubscription
+from embudo.subscription import configuration as keys
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,13 +45,15 @@ if TYPE_CHECKING:
     from embudo.ingest import Progress
     from embudo.rows import RowFactory
 
-__all__ = ["Connection", "Cursor", "connect"]
+__all__ = ["Connection", "Cursor", "Subscription", "connect"]
 
 RowT = TypeVar("RowT")
 OtherT = TypeVar("OtherT")
 ValueT = TypeVar("ValueT")
 TupleRow = tuple[Any, ...]
 
+#: Seconds that one wait for a message may hold a thread of the pool.
+_WAIT = 0.1
 #: Rows that iteration turns into tuples at once.
 _STEP = 4096
 
@@ -234,6 +239,22 @@ class Connection(Generic[RowT]):
             self._port, lambda port, future: _embudo.start_lines(self._session, port, future, text, *numbers, ttl, table_name_key)
         )
         return rows
+
+    async def subscribe(
+        self,
+        *topics: str,
+        group: str,
+        client: str | None = None,
+        offset_reset: Literal["earliest", "latest", "none"] = "latest",
+        auto_commit: bool = True,
+        auto_commit_interval: float = 5.0,
+        with_table_name: bool = True,
+        **configuration: object,
+    ) -> Subscription:
+        """Joins a consumer group: see :meth:`embudo.Connection.subscribe`."""
+        given = keys(group, client, offset_reset, auto_commit, auto_commit_interval, with_table_name, configuration)
+        opened = await asyncio.to_thread(self._session.subscribe, list(topics), given)
+        return Subscription(opened, self._port)
 
     async def commit(self) -> None:
         """Does nothing: every statement is committed when it returns."""
@@ -501,3 +522,52 @@ class Cursor(Generic[RowT]):
             raise errors.ProgrammingError("result already consumed: rows of it were read; run the statement again")
         self._consumed = True
         return result
+
+
+class Subscription:
+    """A member of a consumer group; ``async for`` waits for messages, ``async with`` leaves the group at its end."""
+
+    def __init__(self, subscription: _embudo.Subscription, port: _embudo.Port) -> None:
+        self._subscription = subscription
+        self._port = port
+        self._blocking = BlockingSubscription(subscription)
+
+    @property
+    def topics(self) -> list[str]:
+        """What is subscribed to."""
+        return self._blocking.topics
+
+    async def poll(self, timeout: float | None = None) -> Message | None:  # noqa: ASYNC109 (the wait is the server's)
+        """The next message, or None where none comes within ``timeout`` seconds; without a timeout it waits."""
+        end = None if timeout is None else perf_counter() + timeout
+        while True:
+            step = _WAIT if end is None else max(0.0, min(_WAIT, end - perf_counter()))
+            start: _Start = lambda port, future: _embudo.start_poll(self._subscription, port, future, step)  # noqa: B023, E731
+            message = await _call(self._port, start)
+            if message is not None:
+                return Message(message)
+            if end is not None and perf_counter() >= end:
+                return None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        message = await self.poll()
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+    async def commit(self, message: Message | None = None) -> None:
+        """Commits a message and all before it in its vgroup; without one, all that was polled."""
+        await asyncio.to_thread(self._blocking.commit, message)
+
+    async def close(self) -> None:
+        """Leaves the group for good; more than once is allowed."""
+        await asyncio.to_thread(self._blocking.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()

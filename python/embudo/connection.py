@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from embudo.ingest import IngestResult, Progress
     from embudo.rows import RowFactory
+    from embudo.subscription import Subscription
 
 __all__ = ["Connection", "Server", "connect"]
 
@@ -234,6 +235,35 @@ class Connection(Generic[RowT]):
         """
         text = lines if isinstance(lines, str) else "\n".join(lines)
         return self._session.write_lines(text, *line_numbers(protocol, unit), ttl, table_name_key)
+
+    def subscribe(
+        self,
+        *topics: str,
+        group: str,
+        client: str | None = None,
+        offset_reset: Literal["earliest", "latest", "none"] = "latest",
+        auto_commit: bool = True,
+        auto_commit_interval: float = 5.0,
+        with_table_name: bool = True,
+        **configuration: object,
+    ) -> Subscription:
+        """Joins a consumer group that shares the messages of topics.
+
+        Args:
+            topics: their names.
+            group: the group's name.
+            client: this member's name, shown in the list of consumers.
+            offset_reset: where a group reads first: what is there already, what comes from now on, or only what it has committed.
+            auto_commit: whether what was polled is committed by the way.
+            auto_commit_interval: seconds between two such commits.
+            with_table_name: whether messages tell the tables of their rows.
+            **configuration: other keys of TDengine's consumers with ``_`` for ``.``, such as ``session_timeout_ms``.
+        """
+        from embudo.subscription import Subscription
+        from embudo.subscription import configuration as keys
+
+        given = keys(group, client, offset_reset, auto_commit, auto_commit_interval, with_table_name, configuration)
+        return Subscription(self._session.subscribe(list(topics), given))
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Server:
         """Serves this embedded database from this process, for as long as the given server is open.
