@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TaosConnection", "connect", "connect_test"]
 
+#: Pools look for this, and for the classes of errors, in the module of `connect`.
+threadsafety = 2
+
 #: `auto` is native where a client library of TDengine loads, else WebSocket.
 _SCHEMES = {"auto": "taos", "rest": "taosrest", "ws": "taosws", "websocket": "taosws", "wss": "taosws+wss", "native": "taos+native"}
 _TEXTS = ("host", "user", "password", "database")
