@@ -139,6 +139,7 @@ func main() {
 	overRest := query(rest, "SELECT COUNT(*) FROM meters")
 	expect(overRest[0][0].(int64) >= 5, "REST", overRest)
 	check(rest.Close(), "close")
+	topics(address)
 	fmt.Println("driver-go passed")
 }
 

@@ -1,4 +1,6 @@
-//! A program over WebSocket by the official Rust crate: queries, prepared statements, errors.
+//! A program over WebSocket by the official Rust crate: queries, prepared statements, errors, topics.
+
+mod topics;
 
 use anyhow::ensure;
 use taos::{AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncTBuilder, ColumnView, Stmt, TaosBuilder, Value};
@@ -44,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     ensure!(affected == 4, "{affected} rows bound");
     let sum: Option<(i64, i64)> = taos.query_one("SELECT COUNT(*), SUM(v) FROM meters WHERE location = 'Berlin'").await?;
     ensure!(sum == Some((4, 6)), "{sum:?}");
+    topics::run(&address).await?;
     println!("taos passed");
     Ok(())
 }

@@ -101,6 +101,7 @@ public class Compat {
         batches("jdbc:TAOS-WS://" + address + "/java_db?timezone=UTC", properties);
         properties.setProperty("enableCompression", "true");
         queries("jdbc:TAOS-WS://" + address + "/", properties);
+        Topics.run(address);
         System.out.println("taos-jdbcdriver passed");
     }
 }
