@@ -136,11 +136,15 @@ impl SystemChange {
             }
             Self::PutVgroups(database, first, count) => {
                 w.byte(62);
-                [*database, *first, *count].into_iter().for_each(|number| w.unsigned(u64::from(number)));
+                for number in [*database, *first, *count] {
+                    w.unsigned(u64::from(number));
+                }
             }
             Self::Numbers(database, topic, vgroup) => {
                 w.byte(80);
-                [u64::from(*database), *topic, u64::from(*vgroup)].into_iter().for_each(|number| w.unsigned(number));
+                w.unsigned(u64::from(*database));
+                w.unsigned(*topic);
+                w.unsigned(u64::from(*vgroup));
             }
         }
     }

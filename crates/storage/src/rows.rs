@@ -230,7 +230,7 @@ fn concatenate(arrays: &[&ArrayRef]) -> Result<ArrayRef> {
     if let [only] = arrays {
         return Ok(ArrayRef::clone(only));
     }
-    let data: Vec<ArrayData> = arrays.iter().map(|array| array.to_data()).collect();
+    let data: Vec<ArrayData> = arrays.iter().map(Array::to_data).collect();
     let mut output = MutableArrayData::new(data.iter().collect(), false, data.iter().map(ArrayData::len).sum());
     for (at, part) in data.iter().enumerate() {
         output.try_extend(at, 0, part.len()).map_err(|error| Error::internal(format!("joining rows: {error}")))?;

@@ -72,7 +72,7 @@ fn nulls_of(array: &dyn Array) -> Option<&NullBuffer> {
 
 fn places(batch: &ColumnBatch, layout: &ChunkLayout) -> Option<Vec<Option<usize>>> {
     let key = layout.key().map(|key| &layout.slots[key].data_type);
-    if batch.key.as_ref().map(|key| key.data_type()) != key {
+    if batch.key.as_ref().map(Array::data_type) != key {
         return None;
     }
     let mut found = 0;

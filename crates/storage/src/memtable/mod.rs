@@ -365,7 +365,7 @@ impl MemoryTable {
                 None => columns.push((column.id, column.array.data_type().clone())),
             }
         }
-        self.layouts.get(ChunkLayout::new(columns.into_iter(), incoming.batch.key.as_ref().map(|key| key.data_type())))
+        self.layouts.get(ChunkLayout::new(columns.into_iter(), incoming.batch.key.as_ref().map(Array::data_type)))
     }
 
     fn append_chunks(

@@ -17,6 +17,8 @@ use crate::rows::TimeRange;
 /// A cell: absent, NULL, value.
 type Cell = Option<Option<i64>>;
 type Model = BTreeMap<i64, [Cell; 2]>;
+/// Rows in the order given.
+type Given = Vec<(i64, [Cell; 2])>;
 
 fn batch(uid: Uid, rows: &[(i64, [Cell; 2])]) -> ColumnBatch {
     let column = |at: usize| BatchColumn {
@@ -75,9 +77,9 @@ fn joined(batches: &[ColumnBatch]) -> TablesBatch {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Rows(Uid, Vec<(i64, [Cell; 2])>),
+    Rows(Uid, Given),
     /// Runs of rows of tables, in one batch.
-    Tables(Vec<(Uid, Vec<(i64, [Cell; 2])>)>),
+    Tables(Vec<(Uid, Given)>),
     Delete(Uid, i64, i64),
     /// So many ascending rows from a timestamp.
     Bulk(Uid, i64, usize),
@@ -120,7 +122,9 @@ proptest! {
                 Step::Tables(runs) => {
                     let batches: Vec<_> = runs.iter().map(|(uid, rows)| normalize(batch(*uid, rows)).unwrap()).collect();
                     table.append_tables(&joined(&batches), sequence, 0, 1).unwrap();
-                    runs.iter().for_each(|(uid, rows)| keep(*uid, rows));
+                    for (uid, rows) in runs {
+                        keep(*uid, rows);
+                    }
                 }
                 Step::Delete(uid, start, end) => {
                     table.delete(Tombstone { uid: *uid, range: TimeRange::new(*start, *end), sequence });
@@ -169,7 +173,9 @@ fn readers_never_see_half_a_record() {
             let rows = [(0, [Some(Some(sequence as i64)), None]), (late, [Some(Some(1)), Some(None)])];
             let batches = [1, 2, 3].map(|uid| batch(uid, &rows));
             if sequence % 3 == 0 {
-                batches.iter().for_each(|batch| table.append(batch, sequence).unwrap());
+                for batch in &batches {
+                    table.append(batch, sequence).unwrap();
+                }
             } else {
                 table.append_tables(&joined(&batches), sequence, 0, 1).unwrap();
             }

@@ -50,7 +50,7 @@ impl SegmentReader {
     /// The next record whose sequence is `from` or above, without rows of tables that are not wanted.
     pub(crate) fn next(&mut self, from: Sequence, is_wanted: &dyn Fn(Uid) -> bool) -> Result<Found> {
         loop {
-            let Some(header) = self.fill(HEADER)?.and_then(|bytes| Header::read(bytes)) else { return Ok(Found::End) };
+            let Some(header) = self.fill(HEADER)?.and_then(Header::read) else { return Ok(Found::End) };
             if header.sequence < from {
                 self.offset += (HEADER + header.length) as u64;
                 continue;

@@ -70,11 +70,11 @@ fn rows_that_keep_has_passed_are_not_shown_and_go() {
     assert_eq!(read(&store.snapshot(), 2, TimeRange::ALL), []);
     assert_eq!(store.snapshot().last_row(2, None, &[]).unwrap(), None);
     let before = store.figures().files;
-    clock.advance(Duration::from_millis(1_000));
+    clock.advance(Duration::from_secs(1));
     store.options.scheduler.run_pending();
     assert!(store.figures().files < before, "{:?}", store.figures());
     assert_eq!(read(&store.snapshot(), 1, TimeRange::ALL), [(2_500, 3)]);
-    clock.advance(Duration::from_millis(5_000));
+    clock.advance(Duration::from_secs(5));
     assert_eq!((read(&store.snapshot(), 1, TimeRange::ALL), last()), (Vec::new(), None));
     store.options.scheduler.run_pending();
     assert_eq!(store.figures().files, 0);
@@ -98,7 +98,9 @@ fn many_stores_take_no_more_memory_than_one() {
     assert!(stores.iter().all(|store| (1..=40).all(|uid| read(&store.snapshot(), uid, TimeRange::ALL).len() == 2_000)));
     // What a reader holds counts until it lets go.
     let held = stores[0].snapshot();
-    stores.iter().for_each(|store| store.flush().unwrap());
+    for store in &stores {
+        store.flush().unwrap();
+    }
     assert!(stores.iter().all(|store| store.figures().memory_bytes == 0));
     drop((held, stores));
     assert_eq!(budget.used(), 0);
