@@ -3,11 +3,15 @@
 import sys
 
 from embudo.compat.lazy import alias
-from embudo.compat.taosws import __all__, __version__, apilevel, paramstyle, threadsafety  # noqa: F401
+from embudo.compat.taosws import __all__ as __all__
+from embudo.compat.taosws import __version__ as __version__
+from embudo.compat.taosws import apilevel as apilevel
+from embudo.compat.taosws import paramstyle as paramstyle
+from embudo.compat.taosws import threadsafety as threadsafety
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from embudo.compat.taosws import *  # noqa: F403
+    from embudo.compat.taosws.names import *  # noqa: F403
 
 __getattr__, __dir__ = alias("taosws")
 

@@ -218,3 +218,26 @@ def test_taosws(topic: str, root: embudo.Connection) -> None:
     consumer.close()
     with pytest.raises(taosws.ConsumerException, match="already closed"):
         consumer.poll(0.1)
+
+
+def test_the_first_interface(topic: str) -> None:
+    configured = taos.tmq.TaosTmqConf()
+    for key, value in configuration().items():
+        configured.set(key, value)
+    consumer = configured.new_consumer()
+    topics = taos.tmq.TaosTmqList()
+    topics.append(topic)
+    consumer.subscribe(topics)
+    assert consumer.subscription() == [topic]
+    result = polled(lambda _: consumer.poll(200))
+    assert (result.get_topic_name(), result.get_db_name(), len(result.fetch_all())) == (topic, topic, 2)
+    consumer.commit(result)
+    consumer.close()
+    iterated = taos.TaosConsumer(topic, group_id="other")
+    for message in iterated:
+        assert [row[6] for row in message] == ["a", None]
+        break
+    iterated.commit()
+    iterated.close()
+    with pytest.raises(TmqError, match="Unset topic"):
+        taos.TaosConsumer(group_id="other")

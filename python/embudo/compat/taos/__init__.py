@@ -9,22 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from embudo.compat.taos.bind import *  # noqa: F403
-    from embudo.compat.taos.bind2 import *  # noqa: F403
-    from embudo.compat.taos.bind_base import *  # noqa: F403
-    from embudo.compat.taos.cinterface import *  # noqa: F403
-    from embudo.compat.taos.connection import *  # noqa: F403
-    from embudo.compat.taos.constants import *  # noqa: F403
-    from embudo.compat.taos.cursor import *  # noqa: F403
-    from embudo.compat.taos.error import *  # noqa: F403
-    from embudo.compat.taos.field import *  # noqa: F403
-    from embudo.compat.taos.field_v3 import *  # noqa: F403
-    from embudo.compat.taos.precision import *  # noqa: F403
-    from embudo.compat.taos.result import *  # noqa: F403
-    from embudo.compat.taos.schemaless import *  # noqa: F403
-    from embudo.compat.taos.statement import *  # noqa: F403
-    from embudo.compat.taos.statement2 import *  # noqa: F403
-    from embudo.compat.taos.subscription import *  # noqa: F403
+    from embudo.compat.taos.names import *  # noqa: F403
 
 __all__ = [
     "IGNORE",
@@ -108,6 +93,7 @@ _named = attributes(
         "statement2",
         "subscription",
         "cinterface",
+        "tmq_first",
     ),
 )
 

@@ -7,13 +7,7 @@ from embudo.compat.lazy import attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from embudo.compat.taosws.connection import *  # noqa: F403
-    from embudo.compat.taosws.consumer import *  # noqa: F403
-    from embudo.compat.taosws.cursor import *  # noqa: F403
-    from embudo.compat.taosws.enums import *  # noqa: F403
-    from embudo.compat.taosws.errors import *  # noqa: F403
-    from embudo.compat.taosws.statement import *  # noqa: F403
-    from embudo.compat.taosws.views import *  # noqa: F403
+    from embudo.compat.taosws.names import *  # noqa: F403
 
 __all__ = [
     "Connection",
