@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use embudo_sql::ast::Statement;
-use embudo_sql::ast::administration::{ClusterStatement, Kill};
+use embudo_sql::ast::administration::{CreateFunction, Kill};
 use embudo_storage::TimeRange;
 use embudo_types::{Error, Result, ResultSet, code};
 
 use crate::authorize::authorize;
 use crate::session::StatementContext;
 use crate::system_tables::is_system_database;
-use crate::{database_ddl, delete, describe, grants, insert, show, streams, subscription, table_ddl, user_ddl, view_ddl};
+use crate::{aggregate_ddl, cluster, database_ddl, delete, describe, grants, insert, show, streams, subscription, table_ddl, user_ddl, view_ddl};
 
 /// Runs one statement of a session.
 pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<ResultSet> {
@@ -64,7 +64,10 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::DropView { name, if_exists } => done(view_ddl::drop_view(context, name, *if_exists)),
         Statement::Kill(kill) => done(kill_activity(context, kill)),
         Statement::ResetQueryCache => done(Ok(())),
-        Statement::Cluster(ClusterStatement::AlterLocal { .. }) => done(Ok(())),
+        Statement::Cluster(statement) => done(cluster::execute(statement)),
+        Statement::CreateTsma(tsma) => done(aggregate_ddl::create_tsma(context, tsma)),
+        Statement::DropTsma { name, if_exists } => done(aggregate_ddl::drop_tsma(context, name, *if_exists)),
+        Statement::CreateSmaIndex(index) => done(aggregate_ddl::create_sma_index(context, index)),
         Statement::CreateTopic { .. } => done(subscription::ddl::create(context, statement, &statement.to_string())),
         Statement::DropTopic { name, if_exists, force } => done(subscription::ddl::drop_topic(context, name, *if_exists, *force)),
         Statement::DropConsumerGroup { group, if_exists, topic } => done(subscription::ddl::drop_group(context, group, topic, *if_exists)),
@@ -73,10 +76,18 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::PauseStream(stream) => done(streams::ddl::pause(context, stream)),
         Statement::ResumeStream(stream) => done(streams::ddl::resume(context, stream)),
         Statement::DropFunction { if_exists, .. } => done(missing(*if_exists, code::FUNC_NOT_EXISTS)),
-        Statement::DropTsma { if_exists, .. } => done(missing(*if_exists, code::SMA_NOT_EXIST)),
-        Statement::MigrateDatabase(_) | Statement::CreateSmaIndex(_) | Statement::CreateTsma(_) | Statement::CreateFunction(_) | Statement::Cluster(_) => {
-            Err(unsupported())
-        }
+        Statement::CreateFunction(function) => Err(refuse_function(function)),
+        Statement::MigrateDatabase(_) => Err(unsupported()),
+    }
+}
+
+/// Libraries of functions are not loaded: 0x0100, and 0x264D for a name that a function of the engine has.
+fn refuse_function(function: &CreateFunction) -> Error {
+    let name = function.name.as_str();
+    if embudo_expr::functions::lookup(name).is_some() || embudo_expr::aggregate::lookup(name).is_some() || embudo_expr::series::lookup(name).is_some() {
+        Error::new(code::INVALID_FUNCTION_NAME)
+    } else {
+        Error::with(code::OPERATION_NOT_SUPPORTED, "Operation not supported: functions from libraries are not loaded")
     }
 }
 

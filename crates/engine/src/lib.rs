@@ -3,11 +3,13 @@
 
 mod account;
 mod activity;
+mod aggregate_ddl;
 mod apply;
 mod authorize;
 mod batch_insert;
 mod bind;
 mod cells;
+mod cluster;
 mod database_ddl;
 mod delete;
 mod describe;

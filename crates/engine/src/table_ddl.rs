@@ -10,6 +10,7 @@ use embudo_sql::ast::table::{
 use embudo_sql::literal::{LiteralContext, convert};
 use embudo_types::{Error, Precision, Result, Value, code};
 
+use crate::aggregate_ddl;
 use crate::insert::{check_table_name, no_table};
 use crate::session::StatementContext;
 use crate::subscription;
@@ -279,5 +280,7 @@ pub(crate) fn drop_index(context: &StatementContext<'_>, name: &ObjectName, if_e
     if changing.drop_index(&name.name) {
         return changing.commit(Vec::new()).map(drop);
     }
-    if if_exists { Ok(()) } else { Err(Error::new(code::INDEX_NOT_EXIST_0484)) }
+    drop(changing);
+    let is_sma = aggregate_ddl::drop_sma_index(context, &database, &name.name)?;
+    if is_sma || if_exists { Ok(()) } else { Err(Error::new(code::INDEX_NOT_EXIST_0484)) }
 }

@@ -373,3 +373,154 @@ fn users_and_activity() {
     run(&s, "DROP USER u1");
     assert!(s.engine().session("u1").is_err());
 }
+
+#[test]
+fn rights_on_every_way_in() {
+    let s = memory();
+    run(&s, "CREATE STABLE m (ts TIMESTAMP, v INT) TAGS (g INT)");
+    run(&s, "CREATE TABLE m1 USING m TAGS (1)");
+    run(&s, "CREATE TABLE n (ts TIMESTAMP, v INT)");
+    run(&s, "CREATE USER u PASS 'x'");
+    run(&s, "GRANT READ ON d.* TO u");
+    let user = s.engine().session("u").unwrap();
+    user.use_database("d").unwrap();
+    let denied = |error: embudo_types::Error| assert_eq!(error.code(), code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT);
+    let batch = || {
+        let columns: Vec<(&str, ArrayRef)> = vec![("ts", Arc::new(Int64Array::from(vec![1_700_000_000_000]))), ("v", Arc::new(Int32Array::from(vec![1])))];
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    let bind = |session: &Session| {
+        let mut statement = session.statement("INSERT INTO n VALUES (?, ?)").unwrap();
+        statement.bind(batch().columns())?;
+        statement.execute()
+    };
+    let lines = |session: &Session, text: &str| session.write_lines(text, &embudo_engine::LineOptions::new(embudo_wire::schemaless::LineProtocol::Influx));
+    denied(user.insert_batches("n", &mut std::iter::once(Ok(batch()))).unwrap_err());
+    denied(bind(&user).unwrap_err());
+    denied(lines(&user, "w,t=a f=1 1700000000000000000").unwrap_err());
+    assert_eq!(fails(&user, "INSERT INTO n VALUES (NOW, 1)").0, code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT);
+    let statement = user.statement("SELECT COUNT(*) FROM n").unwrap();
+    statement.query(&[]).unwrap();
+    // Rights are taken from statement to statement, in sessions and prepared statements that are open.
+    run(&s, "REVOKE READ ON d.* FROM u");
+    denied(statement.query(&[]).map(drop).unwrap_err());
+    run(&s, "GRANT WRITE ON d.n TO u");
+    bind(&user).unwrap();
+    user.insert_batches("n", &mut std::iter::once(Ok(batch()))).unwrap();
+    denied(lines(&user, "w,t=a f=1 1700000000000000000").unwrap_err());
+    run(&s, "GRANT WRITE ON d.* TO u");
+    lines(&user, "w,t=a f=1 1700000000000000000").unwrap();
+    run(&s, "ALTER USER u ENABLE 0");
+    assert_eq!(fails(&user, "SELECT 1").0, code::USER_IS_DISABLED);
+    assert_eq!(s.engine().session("u").unwrap_err().code(), code::USER_IS_DISABLED);
+    run(&s, "DROP USER u");
+    assert_eq!(fails(&user, "SELECT 1").0, code::INVALID_USER);
+}
+
+#[test]
+fn rights_and_views_outlive_the_engine() {
+    let directory = Directory::new();
+    {
+        let s = open(&directory);
+        run(&s, "CREATE DATABASE d KEEP 36500");
+        run(&s, "USE d");
+        run(&s, "CREATE TABLE n (ts TIMESTAMP, v INT)");
+        run(&s, "INSERT INTO n VALUES (1, 5)");
+        run(&s, "CREATE VIEW w AS SELECT v FROM n");
+        run(&s, "CREATE TSMA t ON n FUNCTION(max(v)) INTERVAL(5m)");
+        run(&s, "CREATE USER u PASS 'x' CREATEDB 1");
+        run(&s, "GRANT READ ON d.w TO u");
+        s.engine().close().unwrap();
+    }
+    let s = open(&directory);
+    let user = s.engine().session("u").unwrap();
+    assert_eq!(run(&user, "SELECT * FROM d.w"), ["5"]);
+    assert_eq!(fails(&user, "SELECT * FROM d.n").0, code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT);
+    run(&user, "CREATE DATABASE mine");
+    assert_eq!(run(&s, "SELECT tsma_name FROM information_schema.ins_tsmas"), ["t"]);
+    run(&s, "DROP DATABASE d");
+    assert_eq!(fails(&user, "SELECT * FROM d.w").0, code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT);
+}
+
+/// `rows` rows whose `v` counts down while their time goes up.
+fn countdown(session: &Session, rows: i64) {
+    run(session, "CREATE TABLE n (ts TIMESTAMP, v BIGINT, w DOUBLE)");
+    for start in (0..rows).step_by(10_000) {
+        let times = start..(start + 10_000).min(rows);
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("ts", Arc::new(Int64Array::from_iter_values(times.clone().map(|row| 1_700_000_000_000 + row)))),
+            ("v", Arc::new(Int64Array::from_iter_values(times.clone().map(|row| rows - row)))),
+            ("w", Arc::new(Float64Array::from_iter_values(times.map(|row| row as f64)))),
+        ];
+        session.insert_batches("n", &mut std::iter::once(Ok(RecordBatch::try_from_iter(columns).unwrap()))).unwrap();
+    }
+}
+
+#[test]
+fn what_does_not_fit_goes_to_disk_or_is_refused() {
+    let directory = Directory::new();
+    let options = EngineOptions { memory_limit: Some(16 << 20), ..EngineOptions::directory(&directory.0) };
+    let s = Engine::open(options).unwrap().session("root").unwrap();
+    run(&s, "CREATE DATABASE d KEEP 36500");
+    run(&s, "USE d");
+    let rows = 120_000;
+    countdown(&s, rows);
+    // 24 bytes a row, three times: more than the 4 MiB that queries may hold.
+    let mut expected = 1;
+    let Outcome::Rows(batches) = s.execute("SELECT v, ts, w FROM n ORDER BY v", &[]).unwrap().outcome else { panic!("no rows") };
+    for batch in batches {
+        for value in batch.unwrap().column(0).as_any().downcast_ref::<Int64Array>().unwrap().values() {
+            assert_eq!(*value, expected);
+            expected += 1;
+        }
+    }
+    assert_eq!(expected, rows + 1);
+    assert_eq!(fails(&s, "SELECT COUNT(*) FROM n GROUP BY v").0, code::QUERY_BUFFER_LIMIT_HAS_REACHED);
+    assert_eq!(fails(&s, "SELECT DISTINCT v FROM n").0, code::QUERY_BUFFER_LIMIT_HAS_REACHED);
+    assert_eq!(fails(&s, "SELECT MODE(v) FROM n").0, code::QUERY_BUFFER_LIMIT_HAS_REACHED);
+    assert_eq!(fails(&s, "SELECT COUNT(*) FROM n a JOIN n b ON a.ts = b.ts").0, code::QUERY_BUFFER_LIMIT_HAS_REACHED);
+    assert_eq!(run(&s, "SELECT v FROM n ORDER BY v LIMIT 2"), ["1", "2"]);
+    assert_eq!(s.engine().query_memory().used(), 0);
+    assert_eq!(run(&s, "SELECT COUNT(*) FROM n"), [rows.to_string()]);
+}
+
+#[test]
+fn a_sort_in_memory_has_a_bound() {
+    let options = EngineOptions { memory_limit: Some(16 << 20), ..EngineOptions::memory() };
+    let s = Engine::open(options).unwrap().session("root").unwrap();
+    run(&s, "CREATE DATABASE d KEEP 36500");
+    run(&s, "USE d");
+    countdown(&s, 120_000);
+    assert_eq!(fails(&s, "SELECT v, ts, w FROM n ORDER BY v").0, code::QUERY_BUFFER_LIMIT_HAS_REACHED);
+    assert_eq!(s.engine().query_memory().used(), 0);
+}
+
+#[test]
+fn whatever_runs_can_be_stopped() {
+    let s = memory();
+    countdown(&s, 50_000);
+    run(&s, "CREATE STABLE m (ts TIMESTAMP, v INT) TAGS (g INT)");
+    let children: Vec<String> = (0..3_000).map(|child| format!("m{child} USING m TAGS ({child}) VALUES ('2024-01-01', {child})")).collect();
+    run(&s, &format!("INSERT INTO {}", children.join(" ")));
+    for sql in [
+        // Nine million pairs, and their order.
+        "SELECT COUNT(*) FROM m a JOIN m b ON a.ts = b.ts WHERE a.v + b.v < 0",
+        "SELECT a.v FROM m a JOIN m b ON a.ts = b.ts ORDER BY a.v * b.v, b.v",
+        "SELECT INTERP(v) FROM n RANGE('2023-11-14 22:13:20', '2023-11-15 00:13:20') EVERY(1a) FILL(PREV)",
+        "SELECT _wstart, COUNT(*) FROM n WHERE ts >= '2023-11-14 22:13:20' AND ts < '2023-11-14 23:13:20' INTERVAL(1a) FILL(VALUE, 0)",
+        "SELECT COUNT(*) FROM (SELECT v, w FROM n WHERE CONCAT(CAST(v AS VARCHAR(20)), CAST(w AS VARCHAR(20))) MATCH '([0-9]+[1-9]*)+x') t",
+    ] {
+        let other = s.clone();
+        let (done, ended) = std::thread::scope(|scope| {
+            let running = scope.spawn(move || other.execute(sql, &[]).and_then(embudo_types::ResultSet::collect).map(drop));
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            let asked = std::time::Instant::now();
+            s.interrupt();
+            (running.join().unwrap(), asked.elapsed())
+        });
+        // What was quick has ended by itself.
+        assert!(done.as_ref().is_err_and(|error| error.code() == code::QUERY_TERMINATED) || done.is_ok(), "{sql}: {done:?}");
+        // Unoptimised and beside other tests: 100 ms is measured in release builds.
+        assert!(ended < std::time::Duration::from_secs(3), "{sql} ended {ended:?} after it was asked to");
+    }
+}

@@ -11,7 +11,7 @@ use embudo_query::SystemTables;
 use embudo_types::{Result, Value};
 
 pub(crate) use columns::{INFORMATION, PERFORMANCE, SystemTable, find};
-pub(crate) use nodes::variables;
+pub(crate) use nodes::{ENDPOINT, variables};
 pub(crate) use tables::tag_text;
 
 use crate::Engine;
@@ -84,6 +84,7 @@ impl SystemView {
             "ins_tables" => tables::tables(engine, push),
             "ins_tags" => tables::tags(engine, push),
             "ins_columns" => tables::columns(engine, push),
+            "ins_tsmas" => tables::tsmas(engine, push),
             "ins_views" => tables::views(engine, push),
             "ins_topics" => subscription::topics(engine, push),
             "ins_subscriptions" => subscription::subscriptions(engine, push),

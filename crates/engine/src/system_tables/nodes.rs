@@ -9,7 +9,7 @@ use crate::row_set::text;
 type Push<'a> = &'a mut dyn FnMut(Vec<Value>);
 
 /// What clients connect to, as a cluster would say it.
-const ENDPOINT: &str = "localhost:6030";
+pub(crate) const ENDPOINT: &str = "localhost:6030";
 
 /// Values of text.
 pub(crate) fn texts(values: &[&str]) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use embudo_catalog::{Column, Database, Supertable};
+use embudo_catalog::{AggregateKind, Column, Database, Supertable};
 use embudo_storage::Uid;
 use embudo_types::{DataType, Precision, Value};
 
@@ -92,6 +92,32 @@ pub(crate) fn indexes(engine: &Engine, push: Push<'_>) {
             ]);
         }
     });
+    for database in engine.catalog().databases() {
+        for index in database.aggregates().iter().filter(|aggregates| aggregates.kind == AggregateKind::SmaIndex) {
+            let named = [&index.name, &database.name, &index.table].map(|name| text(&**name));
+            push(named.into_iter().chain([Value::Null, Value::Timestamp(index.created), text(&index.functions), text("sma_index")]).collect());
+        }
+    }
+}
+
+/// `ins_tsmas`: none is made by a stream or kept in a table of its own, so these stay empty.
+pub(crate) fn tsmas(engine: &Engine, push: Push<'_>) {
+    for database in engine.catalog().databases() {
+        for tsma in database.aggregates().iter().filter(|aggregates| aggregates.kind == AggregateKind::Tsma) {
+            push(vec![
+                text(&*tsma.name),
+                text(&*database.name),
+                text(&*tsma.table),
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                Value::Timestamp(tsma.created),
+                text(&tsma.interval),
+                text(&tsma.statement),
+                text(&tsma.functions),
+            ]);
+        }
+    }
 }
 
 fn for_each_supertable(engine: &Engine, mut work: impl FnMut(&Database, &Supertable)) {

@@ -12,35 +12,51 @@ use super::select::{joined, project};
 use super::series::partitions;
 use crate::QueryContext;
 use crate::array::take;
+use crate::context::CancelToken;
+use crate::memory::{Reservation, bytes_of};
 use crate::plan::{FillMode, InterpPlan, SelectPlan, StageColumn};
 use crate::window::fill::between;
 
 /// Most points that one partition may give.
 const MOST_POINTS: i64 = 10_000_000;
 
+/// Points between two looks at the budget and at whether to stop.
+const STEP: usize = 4_096;
+
 /// Runs the stage.
 pub(crate) fn run(plan: &Arc<SelectPlan>, stage: &InterpPlan, context: &Arc<QueryContext>) -> Result<Batches> {
-    if (stage.range.end - stage.range.start) / stage.every >= MOST_POINTS {
+    if stage.range.end.saturating_sub(stage.range.start) / stage.every >= MOST_POINTS {
         return Err(Error::new(code::START_END_TIME_OF_QUERY_RANGE));
     }
+    let mut reservation = Reservation::new(&context.memory);
     let mut batches = Vec::new();
     for (partition, blocks) in partitions(plan, &stage.keys, context)?.enumerate() {
-        let blocks = blocks?.collect::<Result<Vec<Block>>>()?;
+        let mut rows = Vec::new();
+        for block in blocks? {
+            context.cancel.check()?;
+            let block: Block = block?;
+            reservation.grow(2 * bytes_of(&block.columns))?;
+            rows.push(block);
+        }
+        let blocks = rows;
         if blocks.is_empty() && !stage.keys.is_empty() {
             continue;
         }
         context.cancel.check()?;
         let block = joined(&blocks, plan)?;
-        let batch = points(stage, &block, partition as u32)?;
+        let batch = points(stage, &block, partition as u32, &mut reservation, &context.cancel)?;
         if let Some(batch) = project(plan, &batch.columns, batch.rows, batch.groups)? {
             batches.push(batch);
         }
     }
-    Ok(Box::new(batches.into_iter().map(Ok)))
+    Ok(Box::new(batches.into_iter().map(move |batch| {
+        let _held = &reservation;
+        Ok(batch)
+    })))
 }
 
 /// The points of one partition.
-fn points(stage: &InterpPlan, block: &Block, partition: u32) -> Result<Batch> {
+fn points(stage: &InterpPlan, block: &Block, partition: u32, reservation: &mut Reservation, cancel: &CancelToken) -> Result<Batch> {
     let arrays = stage.calls.iter().map(|call| call.evaluate(&block.columns, block.rows)).collect::<Result<Vec<ArrayRef>>>()?;
     // The rows that are points of each call.
     let rows_of: Vec<Vec<u32>> = arrays
@@ -52,8 +68,14 @@ fn points(stage: &InterpPlan, block: &Block, partition: u32) -> Result<Batch> {
         .collect();
     let (mut ticks, mut filled) = (Vec::new(), Vec::new());
     let mut values: Vec<Vec<Value>> = vec![Vec::new(); arrays.len()];
+    let mut held = 0;
     let mut tick = stage.range.start;
     while tick <= stage.range.end {
+        if ticks.len() == held {
+            cancel.check()?;
+            reservation.grow(STEP * (size_of::<i64>() + 1 + arrays.len() * size_of::<Value>()))?;
+            held += STEP;
+        }
         let mut cells = Vec::with_capacity(arrays.len());
         let mut is_filled = false;
         for (call, array) in arrays.iter().enumerate() {

@@ -44,7 +44,7 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Ne
         Stage::Interp(stage) => (interp::run(plan, stage, context)?, false),
     };
     let batches = match &plan.fill {
-        Some(_) => fill::filled(batches, plan)?,
+        Some(_) => fill::filled(batches, plan, context)?,
         None => batches,
     };
     Ok((batches, ordered))

@@ -6,19 +6,23 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use embudo_expr::{array_of_values, value_at};
 use embudo_types::{DataType, Error, Result, Value};
 
+use crate::QueryContext;
 use crate::array::{NO_ROW, take, take_or_null};
+use crate::memory::Reservation;
 use crate::plan::{FillItem, FillMode, FillPlan, SelectPlan};
 use crate::run::block::{Batch, Batches, none};
 use crate::run::relation::ticks;
 use crate::run::scan::timestamp_array;
 
 /// The batches' rows with those of missing windows between them. Rows of a partition are neighbours in the order of their windows.
-pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>) -> Result<Batches> {
+pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>, context: &QueryContext) -> Result<Batches> {
     let Some(fill) = &plan.fill else { return Ok(batches) };
     if fill.range.is_empty() {
         return Ok(batches);
     }
     let grid = Windows::of(fill);
+    let mut reservation = Reservation::new(&context.memory);
+    let partition_bytes = grid.starts.len() * (WINDOW_BYTES + fill.items.len() * CELL_BYTES);
     let mut filled = Vec::new();
     for batch in batches {
         let batch = batch?;
@@ -26,6 +30,8 @@ pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>) -> Result<Batches
         let mut start = 0;
         while start < batch.rows {
             let end = start + groups[start..].iter().take_while(|group| **group == groups[start]).count();
+            context.cancel.check()?;
+            reservation.grow(partition_bytes)?;
             filled.push(partition(plan, fill, &grid, Some(&batch.slice(start, end - start)), groups[start])?);
             start = end;
         }
@@ -36,8 +42,16 @@ pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>) -> Result<Batches
     if filled.is_empty() {
         return Ok(none());
     }
-    Ok(Box::new(filled.into_iter().map(Ok)))
+    Ok(Box::new(filled.into_iter().map(move |batch| {
+        let _held = &reservation;
+        Ok(batch)
+    })))
 }
+
+/// What a window takes beside its cells: its bounds, its group, the row it has.
+const WINDOW_BYTES: usize = 32;
+/// What a cell takes: most are numbers.
+const CELL_BYTES: usize = 16;
 
 /// Starts and ends of all windows of the query's range.
 struct Windows {
