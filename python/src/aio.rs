@@ -25,6 +25,7 @@ use crate::{
     parameters,
     result::{self, Table},
     session::{self, Session},
+    subscription::Subscription,
     zone::ShownZone,
 };
 
@@ -240,6 +241,17 @@ pub fn start_close(session: &Session, port: &Bound<'_, Port>, future: Py<PyAny>)
     let driver = session.closing()?;
     let work = pool::run(move || driver.map_or(Ok(()), |driver| driver.close()));
     submit(port, future, work, |py, ()| Ok(py.None()))
+}
+
+/// One wait for a message of a subscription, at most `timeout` seconds in a thread of the pool; completes the future with None where none came.
+#[pyfunction]
+pub fn start_poll(subscription: Py<Subscription>, port: &Bound<'_, Port>, future: Py<PyAny>, timeout: f64) -> Outcome<Call> {
+    let inner = subscription.get().open_one()?;
+    let limit = session::seconds(timeout)?;
+    submit(port, future, pool::run(move || inner.poll(limit)), move |py, message| {
+        let message = message.map(|message| Py::new(py, subscription.get().message(message))).transpose()?;
+        Ok(message.into_pyobject(py)?.unbind())
+    })
 }
 
 /// What a statement gave, its rows as they come.

@@ -26,7 +26,7 @@ use pyo3::prelude::*;
 mod _embudo {
     #[pymodule_export]
     use crate::{
-        aio::{AsyncStatementResult, Call, Port, connect_later, start, start_close, start_ingest, start_lines, start_many, start_version},
+        aio::{AsyncStatementResult, Call, Port, connect_later, start, start_close, start_ingest, start_lines, start_many, start_poll, start_version},
         arrays::Memory,
         result::{StatementResult, Table},
         rows::RowStyle,

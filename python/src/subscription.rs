@@ -51,9 +51,15 @@ impl Subscription {
         Ok(Self { inner: Owned::new(Mutex::new(Some(Arc::from(subscription)))), shown: shown.clone() })
     }
 
-    fn open_one(&self) -> Outcome<Arc<dyn ClientSubscription>> {
+    /// The client's subscription, while this one is open.
+    pub fn open_one(&self) -> Outcome<Arc<dyn ClientSubscription>> {
         let inner = self.inner.get()?.lock().unwrap_or_else(PoisonError::into_inner).clone();
         inner.ok_or_else(|| misuse("the consumer is closed"))
+    }
+
+    /// A message that came.
+    pub fn message(&self, message: Polled) -> Message {
+        Message { message, shown: self.shown.clone() }
     }
 
     fn with<T: Send + 'static>(&self, py: Python<'_>, work: impl FnOnce(&dyn ClientSubscription) -> embudo_types::Result<T> + Send + 'static) -> Outcome<T> {
@@ -76,7 +82,7 @@ impl Subscription {
         loop {
             let step = end.map_or(STEP, |end| end.saturating_duration_since(Instant::now()).min(STEP));
             if let Some(message) = self.with(py, move |subscription| subscription.poll(step))? {
-                return Ok(Some(Message { message, shown: self.shown.clone() }));
+                return Ok(Some(self.message(message)));
             }
             if end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(None);
