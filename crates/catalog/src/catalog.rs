@@ -212,7 +212,9 @@ impl Catalog {
         };
         if self.options.read_only {
             let mut state = self.state.write();
-            unnumbered.into_iter().for_each(|change| state.apply(change));
+            for change in unnumbered {
+                state.apply(change);
+            }
             return Ok(());
         }
         if unnumbered.is_empty() { Ok(()) } else { self.log(unnumbered) }

@@ -312,7 +312,9 @@ impl Contents {
     /// Adds past tables that a checkpoint held.
     pub fn restore_past(&self, tables: Vec<PastTable>) {
         let mut past = self.past.write();
-        tables.into_iter().for_each(|table| past.add(table));
+        for table in tables {
+            past.add(table);
+        }
     }
 
     /// How many past tables there are.

@@ -48,13 +48,13 @@ impl Database {
     /// A table by number as it was when the record of `sequence` was written; `None` where that is not known any more.
     pub fn logged_table(&self, uid: Uid, sequence: Sequence) -> Option<LoggedTable> {
         let table = match self.contents().past_table(uid, sequence) {
-            Some(past) => self.from_change(&past.made, past.until - 1)?,
+            Some(past) => self.made_by(&past.made, past.until - 1)?,
             None => self.contents().table_by_uid(uid).map(current)?,
         };
         Some(self.at(table, sequence))
     }
 
-    /// A child with its supertable's columns as they were: those of [`from_change`](Self::from_change) and [`current`] fit its tags.
+    /// A child with its supertable's columns as they were: those of [`made_by`](Self::made_by) and [`current`] fit its tags.
     fn at(&self, mut table: LoggedTable, sequence: Sequence) -> LoggedTable {
         if let Some((supertable, _)) = &table.supertable
             && let Some(past) = self.contents().past_table(*supertable, sequence)
@@ -68,13 +68,13 @@ impl Database {
     /// The table that had a name before the record of `sequence`.
     fn named_before(&self, name: &str, sequence: Sequence) -> Option<LoggedTable> {
         let table = match self.contents().past_named(name, sequence - 1) {
-            Some(past) => self.from_change(&past.made, past.until - 1)?,
+            Some(past) => self.made_by(&past.made, past.until - 1)?,
             None => self.contents().table(name).map(current)?,
         };
         Some(self.at(table, sequence - 1))
     }
 
-    fn from_change(&self, made: &Change, sequence: Sequence) -> Option<LoggedTable> {
+    fn made_by(&self, made: &Change, sequence: Sequence) -> Option<LoggedTable> {
         let table = |uid: &Uid, name: &Arc<str>, kind, schema: &Schema| LoggedTable {
             uid: *uid,
             name: name.clone(),

@@ -136,7 +136,9 @@ impl Topic {
                 w.byte(1);
                 w.unsigned(*table);
                 w.unsigned(columns.len() as u64);
-                columns.iter().for_each(|column| w.unsigned(u64::from(*column)));
+                for column in columns {
+                    w.unsigned(u64::from(*column));
+                }
             }
             TopicSource::Supertable { table, meta } => {
                 w.byte(2);

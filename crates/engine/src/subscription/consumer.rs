@@ -177,12 +177,13 @@ impl Consumer {
         self.commit_each(state.partitions.iter().filter_map(|partition| Some((partition, partition.reached()?))))
     }
 
-    /// Commits an offset: the group goes on there. Of a message, commit its `next`. 0x4007 where the log does not reach, 0x4008 and 0x4009
-    /// where the vgroup or the topic are not this consumer's.
+    /// Commits an offset: the group goes on there. Of a message, commit its `next`. 0x4007 behind the log's end, 0x4008 and 0x4009 where the
+    /// vgroup or the topic are not this consumer's.
     pub fn commit(&self, topic: &str, vgroup: i32, offset: i64) -> Result<()> {
         let state = self.refreshed(false, false)?;
         let partition = &state.partitions[state.find(topic, vgroup)?];
-        let offset = in_range(partition, offset)?;
+        // A message may be older by now than the log.
+        let offset = in_range(0, partition, offset)?;
         self.commit_each(std::iter::once((partition, offset)))
     }
 
@@ -200,15 +201,15 @@ impl Consumer {
         Ok(state.partitions[state.find(topic, vgroup)?].position().map(|offset| offset as i64))
     }
 
-    /// Reads on at another offset; commits nothing. 0x4010 before the first [`assignment`](Self::assignment) or poll, otherwise errors as of
-    /// [`commit`](Self::commit).
+    /// Reads on at another offset; commits nothing. 0x4010 before the first [`assignment`](Self::assignment) or poll, 0x4007 where the log
+    /// does not reach, otherwise errors as of [`commit`](Self::commit).
     pub fn seek(&self, topic: &str, vgroup: i32, offset: i64) -> Result<()> {
         let mut state = self.refreshed(false, false)?;
         if !state.is_known {
             return Err(Error::new(code::ASSIGNMENT_OR_POLL_INTERFACE_NEED_TO));
         }
         let at = state.find(topic, vgroup)?;
-        let offset = in_range(&state.partitions[at], offset)?;
+        let offset = in_range(range(&state.partitions[at].plan).0, &state.partitions[at], offset)?;
         state.partitions[at].seek(offset);
         Ok(())
     }
@@ -282,9 +283,9 @@ impl State {
     }
 }
 
-/// An offset that the log of a partition reaches.
-fn in_range(partition: &Partition, offset: i64) -> Result<Sequence> {
-    let (begin, end) = range(&partition.plan);
+/// An offset from `begin` to the end of a partition's log.
+fn in_range(begin: Sequence, partition: &Partition, offset: i64) -> Result<Sequence> {
+    let (_, end) = range(&partition.plan);
     let offset = Sequence::try_from(offset).ok().filter(|offset| (begin..=end.max(begin)).contains(offset));
     offset.ok_or_else(|| Error::new(code::OFFSET_OUT_OF_RANGE))
 }

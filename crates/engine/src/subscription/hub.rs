@@ -20,6 +20,9 @@ const ROUND: Duration = Duration::from_secs(1);
 /// Groups of a topic.
 const MAX_GROUPS: usize = 100;
 
+/// A shard of a topic.
+pub(crate) type Shard = (Arc<TopicPlan>, u16);
+
 /// A member's number.
 pub(crate) type MemberId = u64;
 
@@ -159,7 +162,7 @@ impl Hub {
     }
 
     /// The topics of a member, and those of their shards that are its.
-    pub fn shares(&self, id: MemberId) -> (Vec<Arc<TopicPlan>>, Vec<(Arc<TopicPlan>, u16)>) {
+    pub fn shares(&self, id: MemberId) -> (Vec<Arc<TopicPlan>>, Vec<Shard>) {
         let state = self.state.lock();
         let Some(member) = state.members.get(&id) else { return (Vec::new(), Vec::new()) };
         let mut shares = Vec::new();
@@ -285,12 +288,14 @@ impl Hub {
 impl State {
     fn resubscribe(&mut self, id: MemberId, topics: Vec<Arc<TopicPlan>>, now: i64) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut member.topics, topics.clone());
+        let mut concerned = member.topics.clone();
+        concerned.extend(topics.iter().cloned());
+        member.topics = topics;
         member.times[1] = now;
         member.is_lost = false;
         member.generation += 1;
         let group = member.group.clone();
-        for plan in before.iter().chain(&topics) {
+        for plan in &concerned {
             self.share_out(plan, &group, now);
         }
     }
