@@ -19,12 +19,16 @@ impl Expr {
             }
             Self::IsNull { expr, .. } | Self::Cast { expr, .. } => visit(expr),
             Self::Case { operand, branches, otherwise } => {
-                operand.iter().for_each(|part| visit(part));
+                if let Some(part) = operand {
+                    visit(part);
+                }
                 for (when, then) in branches {
                     visit(when);
                     visit(then);
                 }
-                otherwise.iter().for_each(|part| visit(part));
+                if let Some(part) = otherwise {
+                    visit(part);
+                }
             }
             Self::Function { arguments, .. } => arguments.iter().for_each(visit),
         }
@@ -45,12 +49,16 @@ impl Expr {
             }
             Self::IsNull { expr, .. } | Self::Cast { expr, .. } => visit(expr),
             Self::Case { operand, branches, otherwise } => {
-                operand.iter_mut().for_each(|part| visit(part));
+                if let Some(part) = operand {
+                    visit(part);
+                }
                 for (when, then) in branches {
                     visit(when);
                     visit(then);
                 }
-                otherwise.iter_mut().for_each(|part| visit(part));
+                if let Some(part) = otherwise {
+                    visit(part);
+                }
             }
             Self::Function { arguments, .. } => arguments.iter_mut().for_each(visit),
         }
