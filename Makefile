@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 DIST := $(CACHE)/dist
 SOURCES := $(shell git ls-files -co --exclude-standard crates python Cargo.toml Cargo.lock 2>/dev/null | grep -v -E '^python/tests/')
 
-.PHONY: help demo test lint test-rust test-slt test-python test-compat test-golden test-crash test-fuzz bench soak wheel fmt clean
+.PHONY: help demo test lint test-rust test-slt test-python test-docs test-sqlalchemy test-compat test-golden test-crash test-fuzz bench soak wheel fmt clean
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -19,7 +19,7 @@ help: ## This list.
 demo: $(VENV)/demo ## Build, install into .venv and show the product on an embedded database and over REST.
 	$(BIN)/python examples/quickstart.py
 
-test: lint test-rust test-slt test-python test-compat test-golden test-crash test-fuzz ## Everything that must pass.
+test: lint test-rust test-slt test-python test-docs test-sqlalchemy test-compat test-golden test-crash test-fuzz ## Everything that must pass.
 	@echo "make test: all parts passed"
 
 lint: $(VENV)/test ## Formatting, lints, layers, types.
@@ -42,6 +42,12 @@ test-slt: ## The SQL corpus, embedded and over REST.
 
 test-python: $(VENV)/test ## The Python packages.
 	$(BIN)/python -m pytest python/tests
+
+test-docs: $(VENV)/test ## The documentation, whose warnings are errors.
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs $(CACHE)/docs
+
+test-sqlalchemy: $(VENV)/test ## SQLAlchemy's own suite for dialects, over every transport.
+	$(BIN)/python tests/sqlalchemy_suite/run.py
 
 test-compat: $(VENV)/test ## Official clients, unmodified, against our server.
 	$(BIN)/python tests/compat/run.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 import embudo
 
+pytest_plugins = ["pytester"]
+
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not part of an installed package")
 
@@ -21,8 +24,6 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def _run(program: str, place: pathlib.Path, **environment: str) -> None:
-    import os
-
     variables = {name: value for name, value in os.environ.items() if name != "EMBUDO_DSN"}
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", program],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,12 +12,13 @@ import embudo.aio
 
 
 @pytest.fixture
-def topic(root: embudo.Connection, database: str) -> str:
+def topic(root: embudo.Connection, database: str) -> Iterator[str]:
     """A topic of a table of two rows."""
     root.execute(f"CREATE TABLE {database}.t (ts TIMESTAMP, v INT)")
     root.execute(f"CREATE TOPIC topic_{database} AS SELECT ts, v FROM {database}.t")
     root.execute(f"INSERT INTO {database}.t VALUES (1, 1) (2, 2)")
-    return f"topic_{database}"
+    yield f"topic_{database}"
+    root.execute(f"DROP TOPIC topic_{database}")
 
 
 @pytest.fixture(params=["embedded", "websocket"])
