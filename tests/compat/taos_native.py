@@ -8,7 +8,7 @@ from datetime import datetime
 
 import taos
 from taos import SmlPrecision, SmlProtocol
-from taos.cinterface import taos_get_client_info, taos_validate_sql
+from taos.cinterface import taos_get_client_info, taos_get_table_vgId, taos_load_table_info, taos_validate_sql
 from taos.tmq import Consumer
 
 START = 1_700_000_000_000
@@ -56,14 +56,14 @@ def queries(conn: taos.TaosConnection) -> None:
         else:
             raise AssertionError(sql)
     assert taos_validate_sql(conn._conn, "SELECT * FROM meters") is None and taos_validate_sql(conn._conn, "SELEC") is not None
-    conn.load_table_info("compat_native.d1") if hasattr(conn, "load_table_info") else None
-    assert conn.get_table_vgroup_id("compat_native", "d1") > 0 if hasattr(conn, "get_table_vgroup_id") else True
+    taos_load_table_info(conn._conn, "compat_native.d1")
+    assert taos_get_table_vgId(conn._conn, "compat_native", "d1") > 0
 
 
 def types(conn: taos.TaosConnection) -> None:
     conn.execute(
-        "CREATE TABLE types (ts TIMESTAMP, bo BOOL, ti TINYINT, ubi BIGINT UNSIGNED, d DOUBLE, nc NCHAR(10), vb VARBINARY(10), g GEOMETRY(100), "
-        "de DECIMAL(10, 2))"
+        "CREATE TABLE types (ts TIMESTAMP, bo BOOL, ti TINYINT, ubi BIGINT UNSIGNED, d DOUBLE, nc NCHAR(10), vb VARBINARY(10), "
+        "g GEOMETRY(100), de DECIMAL(10, 2))"
     )
     conn.execute(f"INSERT INTO types VALUES ({START}, true, -128, 18446744073709551615, 2.25, '中文', '\\x00ff', 'POINT(1 2)', -12.34)")
     conn.execute(f"INSERT INTO types (ts) VALUES ({START + 1})")
@@ -155,7 +155,13 @@ def subscriptions(conn: taos.TaosConnection) -> None:
     conn.execute("CREATE TOPIC native_topic AS SELECT ts, voltage, note FROM meters")
     where = {"td.connect.ip": sys.argv[1], "td.connect.port": sys.argv[2]} if len(sys.argv) > 2 else {}
     consumer = Consumer(
-        {"group.id": "native", "auto.offset.reset": "earliest", "enable.auto.commit": "false", "td.connect.user": "root", "td.connect.pass": "taosdata"}
+        {
+            "group.id": "native",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": "false",
+            "td.connect.user": "root",
+            "td.connect.pass": "taosdata",
+        }
         | where
     )
     consumer.subscribe(["native_topic"])
