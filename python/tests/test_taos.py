@@ -285,7 +285,7 @@ def test_tables_and_their_vgroups(conn: taos.TaosConnection, database: str) -> N
     conn.clear_result_set()
 
 
-def test_functions_of_the_c_interface(conn: taos.TaosConnection) -> None:
+def test_functions_of_the_c_interface(conn: taos.TaosConnection, database: str) -> None:
     session = conn._conn
     assert session is not None
     result = taos.taos_query(session, "SELECT * FROM t ORDER BY ts")
@@ -306,6 +306,12 @@ def test_functions_of_the_c_interface(conn: taos.TaosConnection) -> None:
     assert (taos.taos_errno(result), taos.taos_errstr(result), taos.taos_result_precision(result)) == (0, "success", 0)
     assert str(taos.taos_fetch_fields_e(result)[1]) == "{name: v, type: 4, bytes: 4, precision: 0, scale: 0}"
     taos.taos_free_result(result)
+    conn.execute(f"CREATE DATABASE {database}_us PRECISION 'us' KEEP 36500")
+    conn.execute(f"CREATE TABLE {database}_us.t (ts TIMESTAMP, v INT)")
+    conn.execute(f"INSERT INTO {database}_us.t VALUES (1500001, 1)")
+    micros = taos.taos_query(session, f"SELECT * FROM {database}_us.t")
+    assert taos.taos_print_row(taos.taos_fetch_row_raw(micros) or (), taos.taos_fetch_fields(micros), 2) == "1500001 1"
+    conn.execute(f"DROP DATABASE {database}_us")
     assert taos.taos_validate_sql(session, "SELECT * FROM t") is None
     assert taos.taos_validate_sql(session, "SELEC 1")
     assert taos.taos_schemaless_insert_raw_ttl_with_reqid(session, "m,t=a c=1i64 1700000000000", 1, 4, 3, 7) == 1

@@ -58,7 +58,7 @@ impl Reader<'_> {
             }
             2 => self.line(out),
             3 => self.list(out, Self::line),
-            4 | 5 | 6 => self.list(out, |reader, out| reader.shape(out, false)),
+            4..=6 => self.list(out, |reader, out| reader.shape(out, false)),
             _ => self.list(out, |reader, out| reader.shape(out, true)),
         }
     }

@@ -107,14 +107,13 @@ impl<D: Driver + 'static> TextStatement<D> {
             return Ok(fields.clone());
         }
         let place = insert.supertable.clone().or_else(|| insert.table.clone());
-        let name = match place {
-            Some(written) => written,
-            None => {
-                let name = self.table.as_ref().ok_or_else(|| Error::new(code::STMT_TABLE_NAME_NOT_SET))?;
-                let mut quoted = String::new();
-                literal::write_name(name.as_bytes(), &mut quoted)?;
-                quoted
-            }
+        let name = if let Some(written) = place {
+            written
+        } else {
+            let name = self.table.as_ref().ok_or_else(no_name)?;
+            let mut quoted = String::new();
+            literal::write_name(name.as_bytes(), &mut quoted)?;
+            quoted
         };
         let described = ingest::describe(&self.driver, &name)?;
         let precision = ingest::precision(&self.driver, &name.replace('`', ""))?;

@@ -56,7 +56,7 @@ struct Stepwise {
 
 impl WebSocketStatement {
     /// Has the server prepare a statement; `second`: the session's statements of the second kind, where it knows those.
-    pub fn prepare(link: &Arc<Link>, sql: &str, zone: Zone, timeout: Option<Duration>, second: Option<&Arc<Cache>>) -> Result<Self> {
+    pub fn prepare(link: &Arc<Link>, sql: &str, zone: &Zone, timeout: Option<Duration>, second: Option<&Arc<Cache>>) -> Result<Self> {
         let deadline = timeout.map(|limit| Instant::now() + limit);
         let made = |kind| Self { link: Arc::clone(link), sql: sql.to_owned(), zone: zone.clone(), timeout, table: None, kind };
         let refused = match second.map(|cache| cache.take(link, sql, deadline)) {
@@ -200,7 +200,7 @@ fn send(prepared: &Prepared, tables: Vec<TableBind>, deadline: Option<Instant>) 
     let (mut message, mut bytes) = (Vec::new(), 0);
     for table in tables {
         let arrays: Vec<ArrayRef> = table.columns.iter().map(|column| Arc::clone(&column.array)).collect();
-        let rows = arrays.first().map_or(0, |array| arrow_array::Array::len(array));
+        let rows = arrays.first().map_or(0, arrow_array::Array::len);
         let step = statement::rows_of_a_message(&arrays, rows);
         for start in (0..rows).step_by(step) {
             let count = step.min(rows - start);

@@ -182,7 +182,7 @@ impl Driver for WebSocketDriver {
 
     fn prepare(&self, sql: &str) -> Result<Box<dyn crate::Statement>> {
         let link = self.link()?;
-        Ok(Box::new(WebSocketStatement::prepare(&link, sql, self.zone(), self.timeout, self.speaks(STATEMENTS).then_some(&self.statements))?))
+        Ok(Box::new(WebSocketStatement::prepare(&link, sql, &self.zone(), self.timeout, self.speaks(STATEMENTS).then_some(&self.statements))?))
     }
 
     fn subscribe(&self, options: SubscribeOptions) -> Result<Box<dyn Subscription>> {

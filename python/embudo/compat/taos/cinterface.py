@@ -167,6 +167,12 @@ tmq_commit_cb = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_v
 Row = tuple[Any, ...]
 
 
+class RowPointer(tuple[Any, ...]):
+    """A row that knows the precision of its times."""
+
+    precision: int = FieldType.C_TIMESTAMP_MILLI
+
+
 class Result:
     """What a statement gave, and the block that is being read."""
 
@@ -390,7 +396,11 @@ def taos_result_precision(result: Result) -> int:
 def taos_fetch_row_raw(result: Result) -> Row | None:
     """The next row, or None at the end."""
     rows = result.rows(1, True)
-    return rows[0] if rows else None
+    if not rows:
+        return None
+    row = RowPointer(rows[0])
+    row.precision = result.precision
+    return row
 
 
 def taos_fetch_row(result: Result, fields: Any, decode_binary: bool = True) -> tuple[list[list[Any]] | None, int]:
@@ -465,7 +475,7 @@ def taos_is_null_by_column(result: Result, row: int, col: int) -> list[bool]:
 def taos_print_row(row: Row, fields: Any, num_fields: int, buffer_size: int = 4096) -> str:
     """A row as the C interface prints it."""
     codes = [field.type for field in fields][:num_fields]
-    return printed(row[:num_fields], codes, FieldType.C_TIMESTAMP_MILLI)[:buffer_size]
+    return printed(row[:num_fields], codes, getattr(row, "precision", FieldType.C_TIMESTAMP_MILLI))[:buffer_size]
 
 
 def taos_free_result(result: Result | int | None) -> None:
