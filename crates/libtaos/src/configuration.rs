@@ -38,9 +38,15 @@ fn settings() -> MutexGuard<'static, Settings> {
 
 /// The zone of connections to come.
 pub fn set_timezone(name: &str) -> Result<()> {
+    let name = zone_word(name);
     Zone::named(name)?;
     settings().timezone = Some(name.to_owned());
     Ok(())
+}
+
+/// The name of a zone: TDengine may say more of one, such as `Asia/Shanghai (CST, +0800)`.
+fn zone_word(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or("UTC")
 }
 
 /// The zone that connections have by themselves.
@@ -107,8 +113,7 @@ pub fn dsn(target: &Target<'_>) -> Result<Dsn> {
     }
     let zone = settings().timezone.clone().or_else(|| std::env::var("TAOS_TIMEZONE").ok()).or_else(|| file.get("timezone"));
     if let Some(zone) = zone.filter(|_| dsn.option("timezone").is_none()) {
-        // TDengine's files may say more of a zone than its name, such as `Asia/Shanghai (CST, +0800)`.
-        dsn.set("timezone", zone.split_whitespace().next().unwrap_or("UTC"))?;
+        dsn.set("timezone", zone_word(&zone))?;
     }
     if dsn.user.is_none() {
         log_in(&mut dsn, target)?;
