@@ -537,7 +537,7 @@ class Subscription:
         """What is subscribed to."""
         return self._blocking.topics
 
-    async def poll(self, timeout: float | None = None) -> Message | None:  # noqa: ASYNC109 (the wait is the server's)
+    async def poll(self, timeout: float | None = None) -> Message | None:
         """The next message, or None where none comes within ``timeout`` seconds; without a timeout it waits."""
         end = None if timeout is None else perf_counter() + timeout
         while True:
