@@ -292,9 +292,9 @@ mod tests {
         events
     }
 
-    fn alter(database: &Database, name: &str, alteration: Alteration) -> Sequence {
+    fn alter(database: &Database, name: &str, alteration: &Alteration) -> Sequence {
         let mut changing = database.changing();
-        changing.alter(&database.table(name).unwrap(), &alteration).unwrap();
+        changing.alter(&database.table(name).unwrap(), alteration).unwrap();
         changing.commit(Vec::new()).unwrap()
     }
 
@@ -333,11 +333,11 @@ mod tests {
         let supertable = create(&database);
         let first = child(&database, "c", 1);
         let third = child(&database, "d", 3);
-        let added = alter(&database, "st", Alteration::AddColumn(Column::new(0, "w", DataType::Int)));
-        let retagged = alter(&database, "c", Alteration::SetTag { name: "g".into(), value: Value::Int(7) });
+        let added = alter(&database, "st", &Alteration::AddColumn(Column::new(0, "w", DataType::Int)));
+        let retagged = alter(&database, "c", &Alteration::SetTag { name: "g".into(), value: Value::Int(7) });
         let dropped = drop_named(&database, "c");
         let second = child(&database, "c", 2);
-        let longer = alter(&database, "st", Alteration::ModifyColumn { name: "v".into(), data_type: DataType::Varchar(8) });
+        let longer = alter(&database, "st", &Alteration::ModifyColumn { name: "v".into(), data_type: DataType::Varchar(8) });
         let gone = drop_named(&database, "st");
         let again = create(&database);
         for step in 0..4 {
