@@ -1,5 +1,7 @@
 //! How fast rows go in: ten BIGINT metrics by prepared statements and by Arrow batches, five columns as SQL text; and what 100,000
-//! children cost. `cargo run --release -p embudo-engine --example ingest -- [DIRECTORY]` (in memory without one).
+//! children cost. `cargo run --release -p embudo-engine --example ingest -- [DIRECTORY [prepared THREADS SECONDS | children COUNT]]` (in memory
+//! without one, or with `memory`). `prepared` runs for so long, so that flushes take their share; `children` is in a process of its own, so
+//! that their memory can be told.
 #![expect(clippy::unwrap_used, reason = "a measurement by the machine's clock that stops at the first error")]
 
 use std::fmt::Write;
@@ -16,7 +18,7 @@ const BATCH: i64 = 1_000;
 const START: i64 = 1_700_000_000_000;
 
 fn main() {
-    let directory = std::env::args().nth(1);
+    let directory = std::env::args().nth(1).filter(|directory| directory != "memory");
     let open = || {
         let options = directory.as_ref().map_or_else(EngineOptions::memory, EngineOptions::directory);
         Engine::open(options).unwrap()
@@ -31,6 +33,15 @@ fn main() {
     }
     run(&session, "CREATE STABLE sql (ts TIMESTAMP, a INT, b DOUBLE, c BIGINT, d VARCHAR(16)) TAGS (g INT)");
 
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["prepared", threads, seconds] => return steadily(&session, threads.parse().unwrap(), seconds.parse().unwrap()),
+        ["children", count] => {
+            children(&session, count.parse().unwrap());
+            return close_and_open(engine, session, open, directory.is_some());
+        }
+        _ => {}
+    }
     for threads in [1, 2] {
         measure(&format!("prepared, {threads} threads"), || {
             std::thread::scope(|scope| {
@@ -38,7 +49,7 @@ fn main() {
                     .map(|worker| {
                         scope.spawn({
                             let session = session.clone();
-                            move || prepared(&session, worker, 3_000 / threads)
+                            move || prepared(&session, worker, |batch| batch < 3_000 / threads)
                         })
                     })
                     .collect();
@@ -49,15 +60,32 @@ fn main() {
     measure("Arrow batches of 100 children", || batches(&session, 30));
     measure("SQL text", || text(&session, 1_000));
     children(&session, 100_000);
+    close_and_open(engine, session, open, directory.is_some());
+}
+
+fn close_and_open(engine: Arc<Engine>, session: Session, open: impl Fn() -> Arc<Engine>, is_kept: bool) {
     let started = Instant::now();
     engine.close().unwrap();
     drop((session, engine));
     println!("close: {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
-    if directory.is_some() {
-        let started = Instant::now();
+    if is_kept {
+        let (started, before) = (Instant::now(), resident());
         let engine = open();
-        println!("reopen with {} tables: {:.0} ms", engine.catalog().database("ingest").unwrap().table_count(), started.elapsed().as_secs_f64() * 1e3);
+        let tables = engine.catalog().database("ingest").unwrap().table_count();
+        println!("reopen with {tables} tables: {:.0} ms, {} KiB more", started.elapsed().as_secs_f64() * 1e3, resident().saturating_sub(before) / 1024);
     }
+}
+
+/// Prepared statements on so many threads for so long; the first second or two have no flush beside them.
+fn steadily(session: &Session, threads: i64, seconds: u64) {
+    let started = Instant::now();
+    let rows: u64 = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..threads).map(|worker| scope.spawn(move || prepared(session, worker, |_| started.elapsed().as_secs() < seconds))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+    let figures = session.engine().catalog().database("ingest").unwrap().store().figures();
+    println!("prepared, {threads} threads: {rows} rows, {:.2} M rows/s; {figures:?}", rows as f64 / started.elapsed().as_secs_f64() / 1e6);
 }
 
 fn run(session: &Session, sql: &str) -> u64 {
@@ -80,12 +108,12 @@ fn columns(first: i64, rows: i64) -> Vec<ArrayRef> {
     std::iter::once(ts).chain((0..METRICS as i64).map(metric)).collect()
 }
 
-/// Batches of 1,000 rows a child, children in turn.
-fn prepared(session: &Session, worker: i64, batches: i64) -> u64 {
+/// Batches of 1,000 rows a child, children in turn, while `goes_on` says so of the next one's number.
+fn prepared(session: &Session, worker: i64, goes_on: impl Fn(i64) -> bool) -> u64 {
     let cells = ["?"; METRICS + 1].join(", ");
     let mut statement = session.statement(&format!("INSERT INTO ? USING prepared TAGS (?) VALUES ({cells})")).unwrap();
     let mut rows = 0;
-    for batch in 0..batches {
+    for batch in (0..).take_while(|batch| goes_on(*batch)) {
         let child = batch % CHILDREN;
         statement.set_table(&format!("p{worker}_{child}")).unwrap();
         statement.set_tags(&[Value::Int(child as i32)]).unwrap();
@@ -150,7 +178,16 @@ fn children(session: &Session, count: usize) {
         run(session, &sql);
     }
     let seconds = started.elapsed().as_secs_f64();
-    println!("{count} children: {:.0} /s, {} bytes each", count as f64 / seconds, (resident() - before) / count);
+    println!("{count} children: {:.0} /s, {} bytes each", count as f64 / seconds, resident().saturating_sub(before) / count);
+    let mut sql = "INSERT INTO".to_owned();
+    for child in 0..count {
+        write!(sql, " child_{child} VALUES ({START}, {child})").unwrap();
+    }
+    let (started, before) = (Instant::now(), resident());
+    let rows = run(session, &sql);
+    drop(sql);
+    let seconds = started.elapsed().as_secs_f64();
+    println!("a row each in one statement: {:.0} rows/s, {} bytes more each", rows as f64 / seconds, resident().saturating_sub(before) / count);
 }
 
 /// Resident bytes of this process.
