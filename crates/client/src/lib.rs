@@ -20,6 +20,8 @@ mod embedded;
 mod embedded_statement;
 #[cfg(feature = "embedded")]
 mod embedded_subscription;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod geometry_text;
 pub mod ingest;
 mod insert_text;

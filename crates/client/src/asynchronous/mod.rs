@@ -16,7 +16,9 @@ use arrow_schema::SchemaRef;
 use embudo_types::{Result, Value};
 
 use crate::Request;
-pub(crate) use blocking::{Pulled, start_in_pool};
+#[cfg(feature = "embedded")]
+pub(crate) use blocking::Pulled;
+pub(crate) use blocking::start_in_pool;
 pub use executor::{TaskHandle, spawn};
 pub(crate) use gate::Gate;
 

@@ -17,6 +17,8 @@ use base64::Engine as _;
 use embudo_types::{Error, Outcome, Result, ResultSet, Zone, code};
 
 pub(crate) use answer::named_type;
+#[cfg(feature = "fuzzing")]
+pub(crate) use answer::read as read_answer;
 
 use crate::{ConnectOptions, Driver, Dsn, Host, LineOptions, LinesWritten, Request, Transport, literal, tls::Tls};
 
