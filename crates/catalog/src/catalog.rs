@@ -620,7 +620,9 @@ impl Catalog {
         }
         self.log(changes)?;
         let mut aggregates = database.aggregates.write();
-        names.iter().for_each(|name| drop(aggregates.remove(name)));
+        for name in names {
+            aggregates.remove(name);
+        }
         Ok(())
     }
 

@@ -127,12 +127,16 @@ impl StreamProgress {
             w.unsigned(group.table);
             w.unsigned(group.pending.len() as u64);
             for pending in &group.pending {
-                [pending.first, pending.last, pending.since].into_iter().for_each(|value| w.signed(value));
+                for value in [pending.first, pending.last, pending.since] {
+                    w.signed(value);
+                }
                 w.byte(u8::from(pending.emptied));
             }
             w.unsigned(group.written.len() as u64);
             for window in &group.written {
-                [window.start, window.end, window.output].into_iter().for_each(|value| w.signed(value));
+                for value in [window.start, window.end, window.output] {
+                    w.signed(value);
+                }
             }
             w.byte(u8::from(group.last.is_some()));
             if let Some(last) = group.last {
