@@ -101,6 +101,7 @@ class ConnectionPool:
 
     def _take(self) -> Connection[Any]:
         deadline = monotonic() + self._timeout
+        conn: Connection[Any] | None
         while True:
             with self._changed:
                 while True:
