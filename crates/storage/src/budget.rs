@@ -52,7 +52,9 @@ impl MemoryBudget {
     /// The open store with most bytes to flush, how many these are, and how many all stores have.
     pub(crate) fn largest(&self) -> Option<(Arc<Store>, u64, u64)> {
         let stores: Vec<Arc<Store>> = self.stores.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
-        let weighed: Vec<(u64, Arc<Store>)> = stores.into_iter().map(|store| (store.version().memory_bytes(), store)).collect();
+        // What a closed one holds goes with its last reader.
+        let open = stores.into_iter().filter(|store| !store.is_closed());
+        let weighed: Vec<(u64, Arc<Store>)> = open.map(|store| (store.version().memory_bytes(), store)).collect();
         let all = weighed.iter().map(|(bytes, _)| bytes).sum();
         weighed.into_iter().max_by_key(|(bytes, _)| *bytes).map(|(bytes, store)| (store, bytes, all))
     }

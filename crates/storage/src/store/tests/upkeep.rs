@@ -96,6 +96,14 @@ fn many_stores_take_no_more_memory_than_one() {
         }
     }
     assert!(stores.iter().all(|store| (1..=40).all(|uid| read(&store.snapshot(), uid, TimeRange::ALL).len() == 2_000)));
+    // A store that was closed with rows in memory stops nobody.
+    let closed = open(9);
+    closed.append(vec![rows(1, &batch)]).unwrap();
+    closed.closed.store(true, std::sync::atomic::Ordering::Release);
+    for round in 100..140 {
+        stores[0].append(vec![rows(round, &batch)]).unwrap();
+    }
+    drop(closed);
     // What a reader holds counts until it lets go.
     let held = stores[0].snapshot();
     for store in &stores {
