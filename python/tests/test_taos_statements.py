@@ -479,3 +479,18 @@ def test_functions_of_the_c_interface(conn: taos.TaosConnection) -> None:
     taos_stmt2_prepare(second, "INSERT INTO n VALUES (?, ?)")
     assert taos_stmt2_is_insert(second)
     assert [field.name for field in taos_stmt2_get_fields(second)[1]] == ["ts", "v"]
+
+
+@pytest.mark.parametrize("name", ["x` USING log TAGS (1, 'a') VALUES (1); --", "x') VALUES (1) --", "x y", "`x` `y`", "`", "a`b"])
+def test_names_of_tables_change_no_statement(conn: taos.TaosConnection, name: str) -> None:
+    before = stored(conn, "SHOW TABLES")
+    statement = conn.statement2("INSERT INTO ? USING log (t1, t2) TAGS (?, ?) (ts, ii) VALUES (?, ?)")
+    assert statement is not None
+    try:
+        statement.bind_param([name], [[1, "'); DROP TABLE log; --"]], [[[1], [2]]])
+        statement.execute()
+    except StatementError:
+        assert stored(conn, "SHOW TABLES") == before
+    else:
+        # It was taken for what it is: a name.
+        assert stored(conn, "SELECT tbname, t2, ii FROM log") == [(name, "'); DROP TABLE log; --", 2)]

@@ -112,7 +112,7 @@ impl<D: Driver + 'static> TextStatement<D> {
         } else {
             let name = self.table.as_ref().ok_or_else(no_name)?;
             let mut quoted = String::new();
-            literal::write_name(name.as_bytes(), &mut quoted)?;
+            literal::write_name(plain_name(name).as_bytes(), &mut quoted)?;
             quoted
         };
         let described = ingest::describe(&self.driver, &name)?;
@@ -223,6 +223,12 @@ fn cell(field: &StatementField, array: Option<&ArrayRef>, row: usize, out: &mut 
     insert_text::Column { name: field.name.clone(), data_type: Some(field.data_type), array }.write(row, out)
 }
 
+/// A bound name without the quotes that it may have; any other backtick is left, and refused where it is written.
+fn plain_name(name: &str) -> String {
+    let plain = |part: &str| part.strip_prefix('`').and_then(|part| part.strip_suffix('`')).unwrap_or(part).to_owned();
+    name.split('.').map(plain).collect::<Vec<_>>().join(".")
+}
+
 fn usage() -> Error {
     Error::new(code::STMT_API_USAGE_ERROR)
 }
@@ -292,7 +298,7 @@ impl Insert {
                 break;
             }
             if at == 0 && self.table.is_none() {
-                literal::write_name(name.ok_or_else(no_name)?.replace('`', "").as_bytes(), out)?;
+                literal::write_name(plain_name(name.ok_or_else(no_name)?).as_bytes(), out)?;
             } else {
                 let (field, tag) = tags.next().ok_or_else(|| Error::new(code::TAGS_NUMBER_NOT_MATCHED))?;
                 cell(field, Some(&tag.array), 0, out)?;
@@ -345,5 +351,10 @@ mod tests {
         assert_eq!((insert.table.as_deref(), insert.columns.len(), insert.cells), (Some("t"), 0, 2));
         assert!(Insert::parse("INSERT INTO t VALUES (?, 1)").is_none());
         assert!(Insert::parse("INSERT INTO t VALUES (?) (?)").is_none());
+    }
+
+    #[test]
+    fn names_that_are_bound() {
+        assert_eq!((plain_name("`d`.`t`"), plain_name("t"), plain_name("a`b")), ("d.t".into(), "t".into(), "a`b".into()));
     }
 }
