@@ -22,7 +22,7 @@ LAYERS: dict[str, set[str]] = {
     "server": {"types", "engine", "wire"},
     "cli": {"types", "client", "engine", "server", "sql", "storage", "wire"},
     "libtaos": {"types", "client", "wire"},
-    "python": {"types", "client", "engine", "server", "cli", "wire", "sql"},
+    "python": {"types", "client", "engine", "server", "cli", "wire", "sql", "libtaos"},
     "tests": {"types", "client", "engine", "server", "storage", "libtaos"},
 }
 # A runtime starts only where a server runs.

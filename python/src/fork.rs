@@ -13,6 +13,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 pub fn after_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     crate::wait::after_fork();
+    taos::after_fork();
     embudo_client::after_fork();
 }
 

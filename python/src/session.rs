@@ -166,6 +166,12 @@ impl Session {
         Ok(self.driver.get()?.transport().name())
     }
 
+    /// A `TAOS *` on this session for `ctypes`: this extension's file exports TDengine's C interface. `taos_close` ends the handle, not the
+    /// session.
+    fn c_handle(&self) -> Outcome<usize> {
+        Ok(taos::handle_of(self.driver()?.clone(), self.dsn.user.as_deref().unwrap_or("root")).addr())
+    }
+
     /// The DSN with its secrets masked.
     #[getter]
     fn dsn(&self) -> String {
