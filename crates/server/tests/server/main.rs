@@ -18,6 +18,7 @@ mod secrets;
 mod subscription;
 mod tls;
 mod translation;
+mod unset_cells;
 mod websocket;
 
 use embudo_engine::{Engine, EngineOptions};
