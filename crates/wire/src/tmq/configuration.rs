@@ -66,7 +66,7 @@ pub fn of(options: &SubscribeOptions) -> Vec<(&'static str, String)> {
     let mut keys = vec![("group.id", options.group.clone()), ("client.id", options.client.clone()), ("auto.offset.reset", reset.to_owned())];
     let mut differing = |is_other: bool, key, value: String| {
         if is_other {
-            keys.push((key, value))
+            keys.push((key, value));
         }
     };
     differing(options.auto_commit != new.auto_commit, "enable.auto.commit", options.auto_commit.to_string());
