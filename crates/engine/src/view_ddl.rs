@@ -27,7 +27,7 @@ pub(crate) fn create(context: &StatementContext<'_>, name: &ObjectName, or_repla
         context.account.require_view(RightSet::ALTER, &database, &there)?;
     }
     let fields = embudo_query::describe(query, &context.query_context())?;
-    let mut names: Vec<_> = fields.iter().map(|field| field.name()).collect();
+    let mut names: Vec<_> = fields.iter().map(arrow_schema::Field::name).collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Error::new(code::DUPLICATED_COLUMN_NAMES_263C));

@@ -99,14 +99,12 @@ impl Reservation {
 
     /// Holds so many bytes in all: 0x070B where they are not there.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<()> {
-        match (bytes as u64).checked_sub(self.bytes) {
-            Some(more) => self.grow(usize::try_from(more).unwrap_or(usize::MAX)),
-            None => {
-                self.budget.used.fetch_sub(self.bytes - bytes as u64, Ordering::Relaxed);
-                self.bytes = bytes as u64;
-                Ok(())
-            }
+        if let Some(more) = (bytes as u64).checked_sub(self.bytes) {
+            return self.grow(usize::try_from(more).unwrap_or(usize::MAX));
         }
+        self.budget.used.fetch_sub(self.bytes - bytes as u64, Ordering::Relaxed);
+        self.bytes = bytes as u64;
+        Ok(())
     }
 
     /// 0x070B with the limit.

@@ -51,7 +51,9 @@ pub(crate) fn privileges(engine: &Engine, push: Push<'_>) {
             let is_view = engine.catalog().database(database).is_ok_and(|database| database.view(table).is_some());
             let note = if is_view { "view" } else { "" };
             let words = if rights == RightSet::ALL { vec![rights] } else { RightSet::EACH.into_iter().filter(|right| rights.contains(*right)).collect() };
-            words.into_iter().for_each(|right| push(texts(&[&user.name, right.name(), database, table, condition, note])));
+            for right in words {
+                push(texts(&[&user.name, right.name(), database, table, condition, note]));
+            }
         }
         granted.topics().for_each(|topic| push(texts(&[&user.name, "subscribe", topic, "", "", "topic"])));
         if granted.create_databases {

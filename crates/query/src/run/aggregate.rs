@@ -447,7 +447,9 @@ impl KnownPartitions {
         let order = group_hash::order(keys, &values, count);
         let mut place_of = vec![0; count];
         order.iter().enumerate().for_each(|(place, partition)| place_of[*partition as usize] = place as u32);
-        of_child.iter_mut().for_each(|partition| *partition = place_of[*partition as usize]);
+        for partition in &mut of_child {
+            *partition = place_of[*partition as usize];
+        }
         Ok(Self { of_child, keys: values.iter().map(|array| take(array, &order)).collect::<Result<_>>()?, count })
     }
 }

@@ -63,7 +63,7 @@ fn all_rows(batches: Batches, order: &[(usize, KeyOrder)], context: &QueryContex
         if !runs.reservation.try_grow(bytes) {
             runs.add(&std::mem::take(&mut kept))?;
             rows = 0;
-            runs.to_disk(&context.memory, &context.cancel)?;
+            runs.spill(&context.memory, &context.cancel)?;
             runs.reservation.grow(bytes)?;
         }
         rows += batch.rows;
@@ -97,7 +97,7 @@ impl Runs<'_> {
     }
 
     /// Writes what is in memory as one run; 0x070B where there is nothing to write or no place for it.
-    fn to_disk(&mut self, budget: &MemoryBudget, cancel: &CancelToken) -> Result<()> {
+    fn spill(&mut self, budget: &MemoryBudget, cancel: &CancelToken) -> Result<()> {
         if self.memory.is_empty() {
             return Err(self.reservation.exhausted());
         }
@@ -301,7 +301,7 @@ mod tests {
         for (at, batch) in batches.iter().enumerate() {
             runs.add(std::slice::from_ref(batch)).unwrap();
             if spills.get(at) == Some(&true) && at + 1 < batches.len() {
-                runs.to_disk(&budget, &cancel).unwrap();
+                runs.spill(&budget, &cancel).unwrap();
             }
         }
         let types = runs.types.clone();

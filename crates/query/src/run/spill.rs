@@ -34,7 +34,9 @@ impl SpillWriter {
         write_number(&mut bytes, batch.rows);
         let groups = batch.groups.as_deref().unwrap_or_default();
         write_number(&mut bytes, groups.len());
-        groups.iter().for_each(|group| bytes.extend(group.to_le_bytes()));
+        for group in groups {
+            bytes.extend(group.to_le_bytes());
+        }
         for column in &batch.columns {
             write_array(&mut bytes, &column.to_data())?;
         }

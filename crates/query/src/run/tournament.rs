@@ -22,7 +22,7 @@ impl Tournament {
     /// Lets a leaf that has changed play its way up; `is_before` compares leaves.
     pub(crate) fn play(&mut self, leaf: usize, is_before: impl Fn(usize, usize) -> bool) {
         let mut winner = leaf;
-        let mut node = (leaf + self.leaves) / 2;
+        let mut node = leaf.midpoint(self.leaves);
         while node > 0 {
             match self.nodes[node] {
                 // The first to come while the tree is made waits for its opponent.
