@@ -20,6 +20,14 @@ impl LineWriter {
     /// Begins a line.
     pub fn measurement(&mut self, name: &str) -> &mut Self {
         self.has_fields = false;
+        // A line that begins so is a comment.
+        let name = match name.strip_prefix('#') {
+            Some(rest) => {
+                self.text.push('_');
+                rest
+            }
+            None => name,
+        };
         self.escaped(name, false);
         self
     }
@@ -131,6 +139,7 @@ mod tests {
         let mut writer = LineWriter::new();
         writer.measurement("cpu value").tag("host", "a,b").tag("empty", "").double("value", 0.5).integer("n", -3).end(7);
         writer.measurement("m\n\\").double("v", 1e300).end(8);
-        assert_eq!(writer.finish(), "cpu\\ value,host=a\\,b value=0.5,n=-3i 7\nm__ v=1e+300 8\n");
+        writer.measurement("#m#").double("v", 1.0).end(9);
+        assert_eq!(writer.finish(), "cpu\\ value,host=a\\,b value=0.5,n=-3i 7\nm__ v=1e+300 8\n_m# v=1 9\n");
     }
 }
