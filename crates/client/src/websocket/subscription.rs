@@ -93,8 +93,8 @@ impl WebSocketSubscription {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        Some(Instant::now() + self.timeout)
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
     }
 
     /// The connection, opened again where it broke.
@@ -125,10 +125,10 @@ impl WebSocketSubscription {
 
     /// Says who this is and what it wants; gives whether the server speaks the present form.
     fn log_in(&self, link: &Link, topics: &[String]) -> Result<bool> {
-        let version = link.call("version", json!({}), self.deadline())?;
+        let version = link.call("version", json!({}), Some(self.deadline()))?;
         let version = version.get("version").and_then(Json::as_str).unwrap_or_default().to_owned();
         if !topics.is_empty() {
-            reply::checked(link.call("subscribe", self.arguments(topics), self.deadline())?)?;
+            reply::checked(link.call("subscribe", self.arguments(topics), Some(self.deadline()))?)?;
         }
         Ok(is_since(&version, BINARY))
     }
@@ -166,10 +166,10 @@ impl WebSocketSubscription {
     fn go_back(&self, link: &Link) -> Result<bool> {
         let lost: Vec<_> = { self.state().lost.iter().map(|((topic, vgroup), place)| (topic.clone(), *vgroup, *place)).collect() };
         for (topic, vgroup, (first, until)) in lost {
-            let committed = link.call("committed", json!({ "topic_vgroup_ids": [{ "topic": topic, "vgroup_id": vgroup }] }), self.deadline())?;
+            let committed = link.call("committed", json!({ "topic_vgroup_ids": [{ "topic": topic, "vgroup_id": vgroup }] }), Some(self.deadline()))?;
             let is_begun = reply::checked(committed).is_ok_and(|committed| committed["committed"][0].as_i64() != Some(NONE));
             let seek = json!({ "topic": topic, "vgroup_id": vgroup, "offset": first });
-            if is_begun || Instant::now() >= until || reply::checked(link.call("seek", seek, self.deadline())?).is_ok() {
+            if is_begun || Instant::now() >= until || reply::checked(link.call("seek", seek, Some(self.deadline()))?).is_ok() {
                 self.state().lost.remove(&(topic, vgroup));
             }
         }
@@ -179,7 +179,7 @@ impl WebSocketSubscription {
     /// Does what may be done twice: where the connection broke, on a new one. The vgroups are this consumer's again as soon as the server sees
     /// that the old connection is gone.
     fn call(&self, action: &str, arguments: &Json) -> Result<Json> {
-        let once = || reply::checked(self.link()?.call(action, arguments.clone(), self.deadline())?);
+        let once = || reply::checked(self.link()?.call(action, arguments.clone(), Some(self.deadline()))?);
         match once() {
             Err(error) if connecting::is_connection_lost(&error) => {}
             other => return other,
@@ -232,7 +232,7 @@ impl WebSocketSubscription {
             }
             // Events of another server are read as JSON.
             Err(_) if message.kind != MessageKind::Data => {
-                let meta = reply::checked(link.call("fetch_json_meta", json!({ "message_id": id }), self.deadline())?)?;
+                let meta = reply::checked(link.call("fetch_json_meta", json!({ "message_id": id }), Some(self.deadline()))?)?;
                 message.meta = meta_json::decode(&meta["data"])?;
                 if message.kind == MessageKind::DataAndMeta {
                     take_body(message, body::decode(raw.body, false)?);
@@ -248,7 +248,7 @@ impl WebSocketSubscription {
         let action = if self.state().speaks_raw { "fetch_raw_data" } else { "fetch_raw" };
         let request = link.next_request();
         link.send_action(request, action, json!({ "message_id": id }))?;
-        match link.wait(request, self.deadline())? {
+        match link.wait(request, Some(self.deadline()))? {
             Reply::Binary(frame) => Ok(frame),
             Reply::Json(json) => reply::checked(json).and_then(|_| Err(Error::with(code::INVALID_MESSAGE, "a message was asked for, members came"))),
         }
@@ -260,7 +260,7 @@ impl WebSocketSubscription {
         let link = self.link()?;
         let asked = { self.state().asked.take() };
         if let Some(request) = asked
-            && let Reply::Json(poll) = link.wait(request, self.deadline())?
+            && let Reply::Json(poll) = link.wait(request, Some(self.deadline()))?
         {
             let message = self.fetch(&link, &reply::checked(poll)?)?;
             self.state().ready = message;
