@@ -79,7 +79,6 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/config", put(rest::configuration::change))
         .route("/genauth/{user}/{password}/{key}", get(rest::login::show_credentials))
         .route("/-/ping", get(ping))
-        .route("/health", get(ping))
         .route("/metrics", get(show_metrics))
         .fallback(refusal::not_found)
         .method_not_allowed_fallback(refusal::not_found)

@@ -24,6 +24,8 @@ const QUEUED: usize = 8;
 const READ_AHEAD: usize = 1 << 20;
 /// Bytes of one read.
 const READ: usize = 64 << 10;
+/// Bytes of a message that somebody may send before a login.
+const STRANGERS: usize = 64 << 10;
 /// How often the server pings.
 const PING: Duration = Duration::from_secs(54);
 /// How long a client may stay silent; it answers pings.
@@ -42,7 +44,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send + 'static, C: Conversation>(
     let session = Arc::new(session);
     let mut connection = Connection {
         reader,
-        decoder: Decoder::new(Role::Server, deflates, limit),
+        decoder: Decoder::new(Role::Server, deflates, limit.min(STRANGERS)),
         read_ahead: 0,
         output: Output { sender, deflates },
         session: Arc::clone(&session),
@@ -88,7 +90,12 @@ impl<R: AsyncRead + Unpin, C: Conversation> Connection<R, C> {
         let mut silence = Instant::now() + SILENCE;
         let mut buffer = vec![0; READ];
         let mut waiting: Option<Message> = None;
+        let mut is_known = false;
         loop {
+            if !is_known && self.session.is_known() {
+                is_known = true;
+                self.decoder.set_limit(self.session.options().body_bytes);
+            }
             if waiting.is_none() {
                 match self.decoder.next() {
                     Ok(Some(Message::Ping(bytes))) => {

@@ -14,6 +14,9 @@ pub trait Conversation: Send + Sync + 'static {
     /// The server's settings.
     fn options(&self) -> &ServerOptions;
 
+    /// Whether a user is at the other end. Messages of strangers are small.
+    fn is_known(&self) -> bool;
+
     /// Answers a message; some get no answer.
     fn handle(&self, message: Message) -> impl Future<Output = Option<Message>> + Send;
 

@@ -220,6 +220,10 @@ impl Conversation for Session {
         &self.server.options
     }
 
+    fn is_known(&self) -> bool {
+        self.login().is_ok()
+    }
+
     async fn handle(&self, message: Message) -> Option<Message> {
         match message {
             Message::Text(text) => self.handle_text(&text).await,

@@ -95,7 +95,7 @@ fn old_paths_answer_as_they_did() {
         assert!(answer.contains(rows), "{path}: {answer}");
     }
     assert_eq!(connection.request("GET", "/genauth/root/taosdata/k", &[], b"").text(), "root:taosdata");
-    for path in ["/-/ping", "/-/ping?action=query", "/health"] {
+    for path in ["/-/ping", "/-/ping?action=query"] {
         assert_eq!(connection.request("GET", path, &[], b"").status, 200, "{path}");
     }
 }

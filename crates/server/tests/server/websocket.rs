@@ -145,6 +145,15 @@ fn what_breaks_the_rules_is_closed_with_a_reason() {
     let mut socket = Socket::open_with(server.address(), "/ws", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
     socket.text(&format!("{{\"action\":\"{}\"}}", "x".repeat(1 << 20)));
     assert_eq!(socket.close_code(), 1009);
+    // Strangers' messages are small, whatever users may send.
+    let generous = start();
+    for path in ["/ws", "/rest/tmq"] {
+        let mut stranger = Socket::open(generous.address(), path);
+        stranger.stream.write_all(&[0x81, 0xFF, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0]).unwrap();
+        assert_eq!(stranger.close_code(), 1009, "{path}");
+    }
+    let mut user = Socket::log_in(generous.address(), "");
+    assert_eq!(user.query(1, &format!("SELECT 1{}", " ".repeat(1 << 17)))["code"], 0);
     // Requests that ask for no WebSocket are answered as such.
     let mut connection = crate::http::Connection::open(server.address());
     connection.send("GET", "/ws", &[], b"");

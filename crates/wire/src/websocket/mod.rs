@@ -97,6 +97,11 @@ impl Decoder {
         Self { role, deflates, limit, buffer: Vec::new(), start: 0, partial: None }
     }
 
+    /// Changes how large a message may be, from the next frame on.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Takes received bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.start > 0 {

@@ -208,6 +208,10 @@ impl Conversation for Subscriber {
         &self.server.options
     }
 
+    fn is_known(&self) -> bool {
+        self.subscription().is_ok()
+    }
+
     async fn handle(&self, message: Frame) -> Option<Frame> {
         match message {
             Frame::Text(text) => self.answer(&text).await,
