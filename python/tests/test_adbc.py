@@ -46,6 +46,16 @@ def test_pandas(adbc: Any) -> None:
     assert len(pd.read_sql("SELECT v FROM t", adbc)) == 10
 
 
+def test_a_table_of_that_name_elsewhere_does_not_count(adbc: Any, root: embudo.Connection, database: str) -> None:
+    other = f"{database}_other"
+    root.execute(f"CREATE DATABASE {other} KEEP 36500")
+    try:
+        root.execute(f"CREATE TABLE {other}.t (ts TIMESTAMP, v INT)")
+        assert frame(3).to_sql("t", adbc, index=False) == 3
+    finally:
+        root.execute(f"DROP DATABASE {other}")
+
+
 def test_polars(adbc: Any) -> None:
     given = pl.DataFrame({"ts": [1, 2], "v": [1.0, None]}).with_columns(pl.col("ts").cast(pl.Datetime("ms")))
     assert given.write_database("t", adbc, engine="adbc") == 2

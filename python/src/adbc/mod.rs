@@ -2,7 +2,7 @@
 //! everywhere; nothing of Python is touched, so that other languages may load the extension as a driver too.
 //!
 //! Options: `uri` is any DSN, other keys of a database are the DSN's. A database of TDengine is a schema here; there is one catalogue without a
-//! name. Every statement is committed when it returns, so commit and rollback do nothing. Statements that ingest take the columns that are
+//! name. A table that is looked for without a schema is looked for in the session's database. Every statement is committed when it returns, so commit and rollback do nothing. Statements that ingest take the columns that are
 //! tags from `embudo.ingest.tags` (separated by commas), the name or pattern of the children from `embudo.ingest.table`, the column with the
 //! times from `embudo.ingest.time`.
 

@@ -82,7 +82,13 @@ pub fn list(session: &Session, depth: &ObjectDepth, filter: &Filter<'_>) -> Resu
     if matches!(depth, ObjectDepth::Catalogs) {
         return Ok(RecordBatch::try_new(Arc::clone(&schema), vec![catalogs, new_null_array(schema.field(1).data_type(), 1)])?);
     }
-    let databases: Vec<String> = names(session, "SHOW DATABASES")?.into_iter().filter(|name| filter.database.is_none_or(|like| is_like(name, like))).collect();
+    // Who asks for a table by its name and for no database means the session's, as in a statement.
+    let current = match (filter.database, filter.table) {
+        (None, Some(_)) => texts(session, "SELECT DATABASE()", 0)?.into_iter().next().flatten(),
+        _ => None,
+    };
+    let is_wanted = |name: &String| current.as_ref().is_none_or(|current| current == name) && filter.database.is_none_or(|like| is_like(name, like));
+    let databases: Vec<String> = names(session, "SHOW DATABASES")?.into_iter().filter(is_wanted).collect();
     let fields = fields_of(item.data_type())?;
     let tables = if matches!(depth, ObjectDepth::Schemas) {
         new_null_array(fields[1].data_type(), databases.len())
