@@ -74,6 +74,7 @@ impl DB for Session {
 }
 
 /// A database in memory, behind a server where the transport needs one; all sessions of a file share it.
+#[expect(clippy::large_enum_variant, reason = "there is one of it a file")]
 enum Fixture {
     Embedded(usize),
     Server(ServerHandle, &'static str),

@@ -238,7 +238,7 @@ pub fn start_version(session: &Session, port: &Bound<'_, Port>, future: Py<PyAny
 /// As `close`.
 #[pyfunction]
 pub fn start_close(session: &Session, port: &Bound<'_, Port>, future: Py<PyAny>) -> Outcome<Call> {
-    let driver = session.closing()?;
+    let driver = session.closing();
     let work = pool::run(move || driver.map_or(Ok(()), |driver| driver.close()));
     submit(port, future, work, |py, ()| Ok(py.None()))
 }

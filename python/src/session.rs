@@ -95,9 +95,9 @@ impl Session {
     }
 
     /// Marks the session closed, and gives the driver that is to be closed: `None` where it is already, or is the parent's.
-    pub fn closing(&self) -> Outcome<Option<Arc<dyn Driver>>> {
-        let Ok(driver) = self.driver.get() else { return Ok(None) };
-        Ok((!self.closed.swap(true, Ordering::AcqRel)).then(|| Arc::clone(driver)))
+    pub fn closing(&self) -> Option<Arc<dyn Driver>> {
+        let driver = self.driver.get().ok()?;
+        (!self.closed.swap(true, Ordering::AcqRel)).then(|| Arc::clone(driver))
     }
 
     /// The work of `run_many`.
@@ -296,7 +296,7 @@ impl Session {
 
     /// Ends the session; more than once is allowed.
     fn close(&self, py: Python<'_>) -> Outcome<()> {
-        let Some(driver) = self.closing()? else { return Ok(()) };
+        let Some(driver) = self.closing() else { return Ok(()) };
         wait::outside(py, || (), move || driver.close())
     }
 }

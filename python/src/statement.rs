@@ -76,7 +76,7 @@ fn array(data_type: DataType, values: &Bound<'_, PyAny>) -> Outcome<ArrayRef> {
     if values.hasattr("__arrow_c_stream__")? {
         return streamed(values);
     }
-    if let Some(code) = numpy_code(values)? {
+    if let Some(code) = numpy_code(values) {
         let packed = values.py().import("numpy")?.call_method1("ascontiguousarray", (values,))?;
         let memory = match code.as_str() {
             "?" => packed.call_method1("view", ("u1",))?,
@@ -96,12 +96,11 @@ fn array(data_type: DataType, values: &Bound<'_, PyAny>) -> Outcome<ArrayRef> {
 }
 
 /// The code of a NumPy array whose memory can be taken as it is.
-fn numpy_code(values: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-    let Ok(dtype) = values.getattr("dtype") else { return Ok(None) };
-    let Ok(name) = dtype.getattr("str").and_then(|name| name.extract::<String>()) else { return Ok(None) };
+fn numpy_code(values: &Bound<'_, PyAny>) -> Option<String> {
+    let name: String = values.getattr("dtype").and_then(|dtype| dtype.getattr("str")?.extract()).ok()?;
     let native = name.strip_prefix(['<', '|', '=']).filter(|_| cfg!(target_endian = "little"));
     let known = ["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "M8[s]", "M8[ms]", "M8[us]", "M8[ns]"];
-    Ok(native.filter(|code| known.contains(code)).map(|code| if code == "b1" { "?".to_owned() } else { code.to_owned() }))
+    native.filter(|code| known.contains(code)).map(|code| if code == "b1" { "?".to_owned() } else { code.to_owned() })
 }
 
 fn imported(values: &Bound<'_, PyAny>) -> Outcome<ArrayRef> {
@@ -345,10 +344,9 @@ impl Statement {
     }
 
     /// Lets the statement go; more than once is allowed.
-    fn close(&self, py: Python<'_>) -> Outcome<()> {
-        let Ok(inner) = self.inner.get() else { return Ok(()) };
+    fn close(&self, py: Python<'_>) {
+        let Ok(inner) = self.inner.get() else { return };
         let last = inner.lock().unwrap_or_else(PoisonError::into_inner).take();
         py.detach(move || drop(last));
-        Ok(())
     }
 }

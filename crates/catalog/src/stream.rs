@@ -157,9 +157,8 @@ impl StreamProgress {
 fn read_group(r: &mut Reader<'_>) -> Result<GroupProgress> {
     let table = r.unsigned()?;
     let count = r.count()?;
-    let pending = (0..count)
-        .map(|_| Ok(PendingWindows { first: r.signed()?, last: r.signed()?, since: r.signed()?, emptied: r.byte()? != 0 }))
-        .collect::<Result<_>>()?;
+    let pending =
+        (0..count).map(|_| Ok(PendingWindows { first: r.signed()?, last: r.signed()?, since: r.signed()?, emptied: r.byte()? != 0 })).collect::<Result<_>>()?;
     let count = r.count()?;
     let written = (0..count).map(|_| Ok(WrittenWindow { start: r.signed()?, end: r.signed()?, output: r.signed()? })).collect::<Result<_>>()?;
     let last = if r.byte()? != 0 { Some(r.signed()?) } else { None };

@@ -20,6 +20,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Command {
     /// Serve a database to TDengine's clients (REST and WebSocket on port 6041)
     Serve(ServeOptions),

@@ -232,7 +232,12 @@ mod tests {
         activity.open_session(7, SessionEntry { user: "u".into(), origin: Origin::default(), started: 0, last_access: 0 });
         let told = Arc::new(AtomicU32::new(0));
         let count = told.clone();
-        activity.on_kill(7, Arc::new(move || { count.fetch_add(1, Ordering::Relaxed); }));
+        activity.on_kill(
+            7,
+            Arc::new(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            }),
+        );
         let cancel = CancelToken::new();
         let running = activity.start(7, "u", "SELECT 1", 0, &cancel).unwrap();
         assert!(!activity.kill_session(8) && activity.kill_session(7));

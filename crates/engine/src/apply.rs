@@ -53,7 +53,7 @@ fn statement_of(session: &Session, event: &MetaEvent) -> Result<Option<(String, 
             Ok(Some((with_options(sql, *ttl, comment.as_deref()), parameters)))
         }
         MetaEvent::Alter { table, kind, change } => match session.table_named(table)? {
-            Some(there) if !is_done(&there, change) => alteration(table, *kind, change),
+            Some(there) if !is_done(&there, change) => Ok(alteration(table, *kind, change)),
             _ => Ok(None),
         },
         MetaEvent::Drop { table, kind: TableKind::Super } => made(format!("DROP STABLE IF EXISTS {}", quoted(table))),
@@ -86,7 +86,7 @@ fn is_done(table: &Table, change: &TableChange) -> bool {
     }
 }
 
-fn alteration(table: &str, kind: TableKind, change: &TableChange) -> Result<Option<(String, Vec<Value>)>> {
+fn alteration(table: &str, kind: TableKind, change: &TableChange) -> Option<(String, Vec<Value>)> {
     let kind = if kind == TableKind::Super { "STABLE" } else { "TABLE" };
     let mut parameters = Vec::new();
     let typed = |column: &MetaColumn| format!("{} {}", quoted(&column.name), column.data_type);
@@ -105,9 +105,9 @@ fn alteration(table: &str, kind: TableKind, change: &TableChange) -> Result<Opti
             let ttl = if kind == "TABLE" { format!(" TTL {ttl}") } else { String::new() };
             format!("{ttl} COMMENT {}", text_of(comment.as_deref().unwrap_or_default()))
         }
-        TableChange::AddTagIndex(_) | TableChange::DropTagIndex(_) => return Ok(None),
+        TableChange::AddTagIndex(_) | TableChange::DropTagIndex(_) => return None,
     };
-    Ok(Some((format!("ALTER {kind} {} {what}", quoted(table)), parameters)))
+    Some((format!("ALTER {kind} {} {what}", quoted(table)), parameters))
 }
 
 /// A tag's value: a `?`, or NULL.

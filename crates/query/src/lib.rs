@@ -18,8 +18,8 @@ mod window;
 pub use access::{Access, Reach, child_in_reach, children_in_reach, tags_in_reach};
 pub use bind::interval_grid;
 pub use bind::row_query::{RowInput, RowQuery, RowSource};
-pub use memory::MemoryBudget;
 pub use context::{CancelToken, QueryContext, SystemTables};
+pub use memory::MemoryBudget;
 pub use window::grid::Grid as WindowGrid;
 
 use std::sync::Arc;

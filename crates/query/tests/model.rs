@@ -334,9 +334,9 @@ fn a_cancelled_query_stops() {
         zone: Zone::utc(),
         now: 0,
         access: Arc::new(()),
-            view_depth: 0,
+        view_depth: 0,
         parameters: Arc::from([]),
-            memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
+        memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
         cancel: CancelToken::new(),
         scheduler: Scheduler::new(1),
     });

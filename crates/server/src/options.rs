@@ -63,9 +63,11 @@ pub struct ServerOptions {
     pub log: Option<LogControl>,
 }
 
+type SetLevel = dyn Fn(&str) -> Result<()> + Send + Sync;
+
 /// What changes how much is logged.
 #[derive(Clone)]
-pub struct LogControl(Arc<dyn Fn(&str) -> Result<()> + Send + Sync>);
+pub struct LogControl(Arc<SetLevel>);
 
 impl LogControl {
     /// `set` is given a level's name.

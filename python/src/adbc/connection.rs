@@ -136,7 +136,7 @@ impl Connection for AdbcConnection {
         column_name: Option<&str>,
     ) -> Result<BoxedReader> {
         let filter = Filter { catalog, database: db_schema, table: table_name, kinds: table_type, column: column_name };
-        objects::list(&self.session, &depth, &filter).map(reader::of_batch)
+        objects::list(&self.session, depth, &filter).map(reader::of_batch)
     }
 
     fn get_table_schema(&self, catalog: Option<&str>, db_schema: Option<&str>, table_name: &str) -> Result<Schema> {

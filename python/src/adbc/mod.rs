@@ -113,6 +113,7 @@ impl Database for AdbcDatabase {
 }
 
 /// A failure of the client's, as ADBC has it.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: embudo_types::Error) -> Error {
     let code = error.code();
     let status = match code {

@@ -72,7 +72,7 @@ fn names(session: &Session, sql: &str) -> Result<Vec<String>> {
 }
 
 /// The objects that the filter lets through, down to a depth.
-pub fn list(session: &Session, depth: &ObjectDepth, filter: &Filter<'_>) -> Result<RecordBatch> {
+pub fn list(session: &Session, depth: ObjectDepth, filter: &Filter<'_>) -> Result<RecordBatch> {
     let schema = Arc::clone(&schemas::GET_OBJECTS_SCHEMA);
     if filter.catalog.is_some_and(|catalog| !is_like("", catalog)) {
         return Ok(RecordBatch::new_empty(schema));

@@ -211,7 +211,9 @@ impl Statement for AdbcStatement {
             Outcome::Affected(rows) => Ok(Some(rows as i64)),
             Outcome::Rows(batches) => {
                 // The statement runs to its end, as it would if somebody read it.
-                batches.map(|batch| batch.map(drop)).collect::<embudo_types::Result<()>>().map_err(failed)?;
+                for batch in batches {
+                    batch.map_err(failed)?;
+                }
                 Ok(None)
             }
         }

@@ -53,13 +53,11 @@ pub fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static)
         submitted?;
         poll_fn(|context| {
             let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
-            match answer.0.take() {
-                Some(outcome) => Poll::Ready(outcome),
-                None => {
-                    answer.1 = Some(context.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(outcome) = answer.0.take() {
+                return Poll::Ready(outcome);
             }
+            answer.1 = Some(context.waker().clone());
+            Poll::Pending
         })
         .await
     })

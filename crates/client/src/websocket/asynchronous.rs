@@ -20,25 +20,23 @@ use crate::{
 /// Runs one statement.
 pub async fn run(driver: Arc<WebSocketDriver>, request: OwnedRequest) -> Result<AsyncResult> {
     let deadline = request.timeout.or(driver.timeout).map(|limit| Instant::now() + limit);
-    let link = match driver.usable_link() {
-        Some(link) => link,
+    let link = if let Some(link) = driver.usable_link() {
+        link
+    } else {
         // Connecting again blocks.
-        None => {
-            let driver = Arc::clone(&driver);
-            pool::run(move || driver.link()).await?
-        }
+        let driver = Arc::clone(&driver);
+        pool::run(move || driver.link()).await?
     };
     link.ensure_reader()?;
-    let answered = match bound(&driver, &link, &request, deadline).await? {
-        Some(answered) => answered,
-        None => {
-            let sql = literal::render(&request.sql, &request.parameters)?;
-            let answered = result::query_later(&link, &sql, driver.speaks(BINARY), deadline).await?;
-            if matches!(answered, Answered::Affected(_)) {
-                driver.note_change(&sql);
-            }
-            answered
+    let answered = if let Some(answered) = bound(&driver, &link, &request, deadline).await? {
+        answered
+    } else {
+        let sql = literal::render(&request.sql, &request.parameters)?;
+        let answered = result::query_later(&link, &sql, driver.speaks(BINARY), deadline).await?;
+        if matches!(answered, Answered::Affected(_)) {
+            driver.note_change(&sql);
         }
+        answered
     };
     Ok(match answered {
         Answered::Affected(rows) => AsyncResult { schema: Arc::new(Schema::empty()), outcome: AsyncOutcome::Affected(rows) },

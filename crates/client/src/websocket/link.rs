@@ -140,13 +140,12 @@ impl Link {
     /// Gives up a query: a server that can stops it, and the result that a late answer names is let go.
     pub fn cancel_query(&self, request: u64) {
         let answered = { self.state().waiting.get_mut(&request).and_then(|slot| slot.reply.take()) };
-        match answered {
-            Some(reply) => self.free_result_of(&reply),
-            None => {
-                self.state().orphans.insert(request);
-                // Servers that do not know the action answer so, to nobody.
-                let _ = self.tell("cancel", serde_json::json!({ "id": request }));
-            }
+        if let Some(reply) = answered {
+            self.free_result_of(&reply);
+        } else {
+            self.state().orphans.insert(request);
+            // Servers that do not know the action answer so, to nobody.
+            let _ = self.tell("cancel", serde_json::json!({ "id": request }));
         }
         self.abandon(request);
     }

@@ -128,7 +128,7 @@ fn child_of(session: &Session, plan: &Plan, (_, table): &(Uid, String)) -> Resul
     for batch in run(session, select)? {
         let batch = batch?;
         if batch.num_rows() > 0 {
-            let name = Naming::of(plan, &batch, 0)?.names(plan, batch.num_rows())?.into_iter().next();
+            let name = Naming::of(plan, &batch, 0)?.names(plan, batch.num_rows()).into_iter().next();
             return Ok(name.map(|(_, name)| String::from_utf8_lossy(&name).into_owned()));
         }
     }
@@ -227,7 +227,7 @@ impl Naming {
     }
 
     /// The group's number and the child's name of each row.
-    fn names(&self, plan: &Plan, rows: usize) -> Result<Vec<(u64, Vec<u8>)>> {
+    fn names(&self, plan: &Plan, rows: usize) -> Vec<(u64, Vec<u8>)> {
         let mut known: HashMap<Vec<u8>, (u64, Vec<u8>)> = HashMap::new();
         let mut names = Vec::with_capacity(rows);
         for row in 0..rows {
@@ -246,13 +246,13 @@ impl Naming {
             });
             names.push(named.clone());
         }
-        Ok(names)
+        names
     }
 }
 
 impl Computed {
     fn new(plan: &Plan, batch: RecordBatch) -> Result<Self> {
-        let named = Naming::of(plan, &batch, plan.fields.len())?.names(plan, batch.num_rows())?;
+        let named = Naming::of(plan, &batch, plan.fields.len())?.names(plan, batch.num_rows());
         let (groups, names) = named.into_iter().unzip();
         Ok(Self { batch, names, groups })
     }

@@ -38,7 +38,7 @@ const REFUSED: &[&str] = &[
     "mode",
 ];
 
-/// The shortest MAX_DELAY in milliseconds.
+/// The shortest `MAX_DELAY` in milliseconds.
 const SHORTEST_DELAY: i64 = 5_000;
 
 /// A stream that can run.

@@ -107,7 +107,7 @@ impl Runner {
     }
 
     fn schedule_after(self: &Arc<Self>, delay: Duration) {
-        self.later(delay, |runner| runner.schedule());
+        self.later(delay, Self::schedule);
     }
 
     /// Runs `work` after a while, if the stream still runs then.

@@ -229,11 +229,11 @@ fn what_streams_cannot_be() {
         ("PAUSE STREAM s", 0x03F1),
     ] {
         let error = session.execute(sql, &[]).err().unwrap_or_else(|| panic!("{sql} works"));
-        assert_eq!(error.code().0 & 0xFFFF, code, "{sql}: {error}");
+        assert_eq!(error.code().0, code, "{sql}: {error}");
     }
     run(&session, &["CREATE STREAM s INTO o AS SELECT _wstart, COUNT(*) FROM m INTERVAL(1s)", "DROP STREAM IF EXISTS nothing"]);
-    assert_eq!(session.execute("CREATE STREAM s INTO p AS SELECT _wstart, COUNT(*) FROM m INTERVAL(1s)", &[]).err().unwrap().code().0 & 0xFFFF, 0x03F0);
-    assert_eq!(session.execute("CREATE STREAM r INTO o AS SELECT _wstart, COUNT(*) FROM m INTERVAL(1s)", &[]).err().unwrap().code().0 & 0xFFFF, 0x03F7);
+    assert_eq!(session.execute("CREATE STREAM s INTO p AS SELECT _wstart, COUNT(*) FROM m INTERVAL(1s)", &[]).err().unwrap().code().0, 0x03F0);
+    assert_eq!(session.execute("CREATE STREAM r INTO o AS SELECT _wstart, COUNT(*) FROM m INTERVAL(1s)", &[]).err().unwrap().code().0, 0x03F7);
     run(&session, &["CREATE STREAM IF NOT EXISTS s INTO o AS SELECT _wstart, COUNT(*) FROM m INTERVAL(1s)"]);
     assert_eq!(rows(&session, "SELECT stream_name, status, target_table FROM information_schema.ins_streams").len(), 1);
 }
@@ -271,8 +271,8 @@ fn a_stream_is_its_query() {
             if below(6) == 0 {
                 run(&session, &[&format!("DELETE FROM {table} WHERE ts >= {at} AND ts <= {}", at + below(15))]);
             } else {
-                let rows: String = (0..=below(3)).map(|_| format!(" ({}, {})", at + below(20), below(3))).collect();
-                run(&session, &[&format!("INSERT INTO {table} VALUES{rows}")]);
+                let rows: Vec<String> = (0..=below(3)).map(|_| format!("({}, {})", at + below(20), below(3))).collect();
+                run(&session, &[&format!("INSERT INTO {table} VALUES {}", rows.join(" "))]);
             }
         }
         settle(

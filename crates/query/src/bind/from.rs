@@ -73,7 +73,8 @@ fn bind_table(database: Option<&str>, name: &str, alias: Option<&str>, context: 
     };
     let columns = table_columns(&schema, &label, precision, matches!(kind, TableKind::Super(_)));
     let vgroups = u32::try_from(database.options().vgroups).unwrap_or(1);
-    let origin = TableOrigin { name: Arc::clone(table.name()), kind, schema, database: Arc::clone(&database.name), vgroups, snapshot: database.store().snapshot() };
+    let origin =
+        TableOrigin { name: Arc::clone(table.name()), kind, schema, database: Arc::clone(&database.name), vgroups, snapshot: database.store().snapshot() };
     Ok(Relation { columns, timeline: Some(0), ordered: true, precision, driver: None, origin: Origin::Table(Arc::new(origin)) })
 }
 

@@ -83,6 +83,7 @@ async fn run<T: Send + 'static>(
 }
 
 /// A body as it came.
+#[derive(Clone, Copy)]
 struct Compressed<'a> {
     bytes: &'a [u8],
     /// Bytes that it may have once it is decompressed.

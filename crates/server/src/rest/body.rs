@@ -87,12 +87,13 @@ impl Share {
 #[derive(Debug)]
 pub struct Held<T> {
     value: T,
-    _share: Share,
+    /// Given back with the value.
+    share: Share,
 }
 
 impl<T> Held<T> {
     fn map<U>(self, make: impl FnOnce(T) -> Result<U, Refusal>) -> Result<Held<U>, Refusal> {
-        Ok(Held { value: make(self.value)?, _share: self._share })
+        Ok(Held { value: make(self.value)?, share: self.share })
     }
 }
 
@@ -152,7 +153,7 @@ async fn inflated(headers: &HeaderMap, bytes: Held<Vec<u8>>, options: &ServerOpt
         Failure::TooBig => too_big(limit),
     })?;
     share.shrink(value.len());
-    Ok(Held { value, _share: share })
+    Ok(Held { value, share })
 }
 
 fn too_big(limit: usize) -> Refusal {
@@ -176,7 +177,7 @@ async fn read(headers: &HeaderMap, mut body: Body, options: &ServerOptions, budg
     loop {
         let next = timeout_at(end.min(Instant::now() + options.body_timeout), body.frame());
         let frame = match next.await {
-            Ok(None) => return Ok(Held { value: bytes, _share: share }),
+            Ok(None) => return Ok(Held { value: bytes, share }),
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(error))) => return Err(unreadable(StatusCode::BAD_REQUEST, &format!("the request's body broke off: {error}"))),
             Err(_) => return Err(unreadable(StatusCode::REQUEST_TIMEOUT, "the request's body did not arrive in time")),

@@ -42,7 +42,9 @@ impl Place {
     }
 
     fn all(&self, statements: &[&str]) {
-        statements.iter().for_each(|sql| self.run(sql));
+        for sql in statements {
+            self.run(sql);
+        }
     }
 
     fn subscribe(&self, topics: &[&str], change: impl FnOnce(&mut SubscribeOptions)) -> Box<dyn Subscription> {
@@ -229,7 +231,8 @@ const CHANGES: [&str; 16] = [
 
 #[test]
 fn events_arrive_as_they_happened_on_both_transports() {
-    let mut seen: Vec<Vec<(MessageKind, Vec<MetaEvent>, Vec<String>)>> = Vec::new();
+    type Seen = Vec<(MessageKind, Vec<MetaEvent>, Vec<String>)>;
+    let mut seen: Vec<Seen> = Vec::new();
     for (name, place) in places() {
         place.all(&["CREATE DATABASE d VGROUPS 1 WAL_RETENTION_PERIOD 3600", "USE d", "CREATE TOPIC m WITH META AS DATABASE d"]);
         place.all(&CHANGES);
@@ -407,11 +410,13 @@ fn a_connection_that_broke_is_opened_again_and_nothing_is_lost() {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "literals stand in the calls")]
 fn ask(socket: &mut Socket, action: &str, arguments: Json) -> Json {
     socket.ask(&json!({ "action": action, "args": arguments }).to_string())
 }
 
 /// A consumer of topic `q` on a raw socket.
+#[expect(clippy::needless_pass_by_value, reason = "literals stand in the calls")]
 fn subscribed(server: &ServerHandle, extra: Json) -> Socket {
     let mut socket = Socket::open(server.address(), "/rest/tmq");
     let mut arguments = json!({ "req_id": 1, "user": "root", "password": "taosdata", "group_id": "g", "offset_rest": "earliest", "topics": ["q"] });

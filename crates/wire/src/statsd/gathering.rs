@@ -89,17 +89,15 @@ impl Gathering {
             (Series::Number(number), Change::Count(by) | Change::GaugeBy(by)) => *number += by,
             (Series::Number(number), Change::Gauge(state)) => *number = state,
             (Series::Distribution(distribution), Change::Timing(value, times) | Change::Histogram(value, times)) => distribution.add(value, times),
-            (Series::Members(members), Change::Member(member)) => {
-                if !members.contains(member) {
-                    if self.held >= self.limit {
-                        self.dropped += 1;
-                    } else {
-                        self.held += 1;
-                        members.insert(member.to_owned());
-                    }
+            (Series::Members(members), Change::Member(member)) if !members.contains(member) => {
+                if self.held >= self.limit {
+                    self.dropped += 1;
+                } else {
+                    self.held += 1;
+                    members.insert(member.to_owned());
                 }
             }
-            // The kind of a series is part of its key.
+            // A member that is known; else the kind of a series is part of its key.
             _ => {}
         }
     }
@@ -234,7 +232,9 @@ t,metric_type=timing count=3i,lower=1,mean=2,stddev=0.816496580927726,sum=6,uppe
         #[test]
         fn sums_are_as_those_of_a_plain_list(values in proptest::collection::vec(-1e6_f64..1e6, 1..200)) {
             let mut distribution = Distribution::default();
-            values.iter().for_each(|value| distribution.add(*value, 1));
+            for value in values.iter().copied() {
+                distribution.add(value, 1);
+            }
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             prop_assert!((distribution.mean - mean).abs() < 1e-6);
             let square = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();

@@ -113,7 +113,9 @@ mod tests {
 
     use super::*;
 
-    fn parsed(line: &str) -> Option<Vec<(String, Vec<(String, String)>, String)>> {
+    type Parsed = (String, Vec<(String, String)>, String);
+
+    fn parsed(line: &str) -> Option<Vec<Parsed>> {
         let mut seen = Vec::new();
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let outcome = parse_line(line, &mut |metric| {

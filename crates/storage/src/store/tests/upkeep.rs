@@ -99,7 +99,7 @@ fn many_stores_take_no_more_memory_than_one() {
     // A store that was closed with rows in memory stops nobody.
     let closed = open(9);
     closed.append(vec![rows(1, &batch)]).unwrap();
-    closed.closed.store(true, std::sync::atomic::Ordering::Release);
+    closed.closed.store(true, Ordering::Release);
     for round in 100..140 {
         stores[0].append(vec![rows(round, &batch)]).unwrap();
     }
