@@ -108,9 +108,7 @@ pub fn dsn(target: &Target<'_>) -> Result<Dsn> {
             _ => hosts(asked, target.port, &file)?,
         },
     };
-    if dsn.transport == Transport::Any {
-        dsn.transport = Transport::WebSocket;
-    }
+    dsn = through_us(dsn);
     let zone = settings().timezone.clone().or_else(|| std::env::var("TAOS_TIMEZONE").ok()).or_else(|| file.get("timezone"));
     if let Some(zone) = zone.filter(|_| dsn.option("timezone").is_none()) {
         dsn.set("timezone", zone_word(&zone))?;
@@ -129,15 +127,18 @@ pub fn dsn(target: &Target<'_>) -> Result<Dsn> {
     Ok(dsn)
 }
 
+/// What leads to a C library leads to the servers behind it: this is one.
+fn through_us(dsn: Dsn) -> Dsn {
+    if matches!(dsn.transport, Transport::Any | Transport::Native) { dsn.over_websocket() } else { dsn }
+}
+
 /// The DSN that a text of `taos_connect_with_dsn` leads to.
 pub fn dsn_of_text(text: &str) -> Result<Dsn> {
     let mut dsn = match redirection(&Entries::read(), text)? {
         Some(dsn) => dsn,
         None => Dsn::parse(text)?,
     };
-    if dsn.transport == Transport::Any {
-        dsn.transport = Transport::WebSocket;
-    }
+    dsn = through_us(dsn);
     Ok(dsn)
 }
 
@@ -173,6 +174,10 @@ fn redirection(file: &Entries, asked: &str) -> Result<Option<Dsn>> {
     };
     // One database that the whole process shares.
     let dsn = Dsn::parse(if text == ":memory:" { ":memory:EMBUDO_DSN" } else { &text })?;
+    if dsn.transport == Transport::Native {
+        // It leads to a C library, which is this one where it is asked.
+        return Ok(None);
+    }
     // What is asked may be a DSN with a password.
     let asked = match Dsn::parse(asked) {
         Ok(dsn) if asked.contains("://") => dsn.to_string(),
@@ -274,6 +279,13 @@ mod tests {
         assert_eq!(hosts(None, 0, &file).unwrap().to_string(), "taosws://db1:6041");
         let file = Entries(parse("adapterList a:1,b:2\nfirstEp db1:6030"));
         assert_eq!(hosts(None, 0, &file).unwrap().to_string(), "taosws://a:1,b:2");
+    }
+
+    #[test]
+    fn no_dsn_leads_back_here() {
+        for text in ["taos://h:6030", "taos+native://h?library_path=libtaos.so"] {
+            assert_eq!(through_us(Dsn::parse(text).unwrap()).transport, Transport::WebSocket, "{text}");
+        }
     }
 
     #[test]

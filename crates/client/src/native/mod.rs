@@ -113,13 +113,24 @@ impl NativeDriver {
 
     /// Runs a statement with its parameters bound; `None` where a value has no form to be bound in.
     fn bound(&self, sql: &str, values: &[Value]) -> Result<Option<ResultSet>> {
-        let mut statement = NativeStatement::prepare(self.library, self.connection()?, sql, self.zone())?;
+        let Some(mut statement) = self.preparable(sql)? else { return Ok(None) };
         if statement.is_insert() {
             return Ok(self.write_rows(&mut statement, &[values])?.map(ResultSet::affected));
         }
         let Some(mut tables) = crate::websocket::parameters(values) else { return Ok(None) };
         let parameters = tables.pop().map(|table| table.columns).unwrap_or_default();
         statement.query(parameters).map(Some)
+    }
+
+    /// A prepared statement; `None` where the library does not prepare it, such as an INSERT with values between its `?`.
+    fn preparable(&self, sql: &str) -> Result<Option<NativeStatement>> {
+        let is_broken = |error: &Error| matches!(error.code(), code::UNABLE_TO_ESTABLISH_CONNECTION | code::CONN_IS_BROKEN | code::CONN_READ_TIMEOUT);
+        match NativeStatement::prepare(self.library, self.connection()?, sql, self.zone()) {
+            Ok(statement) => Ok(Some(statement)),
+            Err(error) if is_broken(&error) => Err(error),
+            // Sent as text it is either taken or told what is wrong with it.
+            Err(_) => Ok(None),
+        }
     }
 
     fn write_rows(&self, statement: &mut NativeStatement, rows: &[&[Value]]) -> Result<Option<u64>> {
@@ -162,7 +173,7 @@ impl Driver for NativeDriver {
     }
 
     fn insert_rows(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Option<u64>> {
-        let mut statement = NativeStatement::prepare(self.library, self.connection()?, sql, self.zone())?;
+        let Some(mut statement) = self.preparable(sql)? else { return Ok(None) };
         if !statement.is_insert() {
             return Ok(None);
         }
