@@ -1,4 +1,4 @@
-"""Fixtures: one database in memory, reached in process and, by a server in this process, over REST and WebSocket."""
+"""Fixtures: one database in memory, reached in process and, by a server in this process, over REST, WebSocket and the C library."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import embudo
+from embudo import _embudo
 
 settings.register_profile("default", deadline=None, max_examples=40)
 settings.load_profile("default")
@@ -38,13 +39,16 @@ def server(root: embudo.Connection) -> Iterator[embudo.Server]:
         yield server
 
 
-@pytest.fixture(params=["embedded", "rest", "websocket"])
+@pytest.fixture(params=["embedded", "rest", "websocket", "native"])
 def dsn(request: pytest.FixtureRequest) -> str:
     """Where to connect, over each transport."""
     if request.param == "embedded":
         request.getfixturevalue("root")
         return SHARED
     server: embudo.Server = request.getfixturevalue("server")
+    if request.param == "native":
+        # The extension is a libtaos too.
+        return f"{server.ws_dsn.replace('taosws', 'taos+native', 1)}?library_path={_embudo.__file__}"
     return server.rest_dsn if request.param == "rest" else server.ws_dsn
 
 

@@ -183,7 +183,7 @@ def test_batches(conn: embudo.Connection) -> None:
 
 
 def test_where_it_leads(conn: embudo.Connection, dsn: str) -> None:
-    assert conn.transport == {"taosrest": "rest", "taosws": "websocket"}.get(dsn.partition(":")[0], "embedded")
+    assert conn.transport == {"taosrest": "rest", "taosws": "websocket", "taos+native": "native"}.get(dsn.partition(":")[0], "embedded")
     assert conn.timezone == "UTC"
     assert conn.server_version == "3.3.6.13"
     assert "taosdata" not in repr(conn)

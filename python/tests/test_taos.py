@@ -28,7 +28,7 @@ def conn(dsn: str, database: str, monkeypatch: pytest.MonkeyPatch) -> taos.TaosC
 
 
 def test_connection(conn: taos.TaosConnection, dsn: str) -> None:
-    assert conn.transport == {"taosrest": "rest", "taosws": "websocket"}.get(dsn.partition("://")[0], "embedded")
+    assert conn.transport == {"taosrest": "rest", "taosws": "websocket", "taos+native": "native"}.get(dsn.partition("://")[0], "embedded")
     assert conn.server_info == "3.3.6.13"
     assert conn.client_info
     assert conn.execute("SELECT * FROM t") == 0

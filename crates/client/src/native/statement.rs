@@ -30,6 +30,8 @@ pub struct NativeStatement {
     table_is_open: bool,
     table: Option<String>,
     fields: Option<Vec<StatementField>>,
+    /// Something was bound since the last execution; the library refuses one of nothing.
+    is_bound: bool,
 }
 
 /// An open statement of the library, closed when nothing needs it any more.
@@ -117,7 +119,7 @@ impl NativeStatement {
         open.prepare(sql)?;
         let is_insert = open.is_insert()?;
         let table_is_open = is_insert && is_open_insert(sql);
-        Ok(Self { open: Arc::new(open), sql: sql.to_owned(), zone, is_insert, table_is_open, table: None, fields: None })
+        Ok(Self { open: Arc::new(open), sql: sql.to_owned(), zone, is_insert, table_is_open, table: None, fields: None, is_bound: false })
     }
 
     fn described(&mut self) -> Result<&[StatementField]> {
@@ -199,7 +201,13 @@ impl NativeStatement {
         let columns = fitted(of_role(FieldRole::Column), table.columns, &zone)?;
         let tags = tags.iter().map(Cells::of).collect::<Result<Vec<_>>>()?;
         let columns = columns.iter().map(Cells::of).collect::<Result<Vec<_>>>()?;
-        if self.open.is_second { self.bind_second(name.as_deref(), &tags, &columns) } else { self.bind_first(tags, columns) }
+        if self.open.is_second {
+            self.bind_second(name.as_deref(), &tags, &columns)?
+        } else {
+            self.bind_first(tags, columns)?
+        }
+        self.is_bound = true;
+        Ok(())
     }
 
     fn bind_second(&self, name: Option<&str>, tags: &[Cells], columns: &[Cells]) -> Result<()> {
@@ -290,6 +298,7 @@ impl Statement for NativeStatement {
         if bound.is_err() {
             // What was bound is forgotten with the statement's preparation.
             self.open.prepare(&self.sql)?;
+            self.is_bound = false;
             self.fields = None;
             if let Some(table) = self.table.clone().filter(|_| !self.open.is_second && self.table_is_open) {
                 self.open.set_table(&table)?;
@@ -306,6 +315,9 @@ impl Statement for NativeStatement {
     }
 
     fn execute(&mut self) -> Result<u64> {
+        if !std::mem::take(&mut self.is_bound) {
+            return Ok(0);
+        }
         let library = self.open.library;
         if self.open.is_second {
             let mut affected = 0;
