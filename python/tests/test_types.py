@@ -13,7 +13,7 @@ pytest.importorskip("mypy")
 
 
 def _ends_well(*command: str) -> None:
-    done = subprocess.run([sys.executable, "-m", *command], cwd=HERE.parent, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run([sys.executable, "-m", *command], cwd=HERE, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -23,4 +23,6 @@ def test_a_strict_consumer() -> None:
 
 def test_the_stubs_of_the_extension() -> None:
     allowed = ("--allowlist", str(HERE / "stubtest.txt"), "--ignore-unused-allowlist")
-    _ends_well("mypy.stubtest", "embudo._embudo", "--ignore-positional-only", *allowed)
+    _ends_well(
+        "mypy.stubtest", "embudo._embudo", "--ignore-positional-only", "--mypy-config-file", str(HERE.parent / "pyproject.toml"), *allowed
+    )

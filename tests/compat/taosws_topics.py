@@ -18,7 +18,8 @@ for statement in (
     "CREATE STABLE ws_topics.meters (ts TIMESTAMP, v INT, n NCHAR(8), d DOUBLE) TAGS (g INT, location VARCHAR(16))",
     "CREATE TOPIC ws_query AS SELECT ts, v, n, d, tbname FROM ws_topics.meters",
     "CREATE TOPIC ws_all WITH META AS DATABASE ws_topics",
-    "INSERT INTO ws_topics.d1 USING ws_topics.meters TAGS (1, 'Paris') VALUES (1700000000000, 1, '涛', 1.5) (1700000000001, NULL, NULL, NULL)",
+    "INSERT INTO ws_topics.d1 USING ws_topics.meters TAGS (1, 'Paris') VALUES "
+    "(1700000000000, 1, '涛', 1.5) (1700000000001, NULL, NULL, NULL)",
     "INSERT INTO ws_topics.d2 USING ws_topics.meters TAGS (2, 'Berlin') VALUES (1700000000002, 3, 'x', 2.5)",
 ):
     conn.execute(statement)
@@ -64,7 +65,7 @@ member.subscribe(["ws_query"])
 assert member.list_topics() == ["ws_query"]
 got, messages = rows(member, 3)
 assert sorted(row[1:] for row in got if row[1] is not None) == [(1, "涛", 1.5, "d1"), (3, "x", 2.5, "d2")], got
-assert [row for row in got if row[1] is None][0][4] == "d1", got
+assert next(row for row in got if row[1] is None)[4] == "d1", got
 assert messages[0].topic() == "ws_query"
 vgroup = messages[0].vgroup()
 [assignment] = member.assignment()
@@ -102,6 +103,10 @@ member.close()
 member = consumer("g3", **{"enable.auto.commit": "true", "auto.commit.interval.ms": "1"})
 member.subscribe(["ws_query"])
 rows(member, 5)
+for _ in range(50):
+    if member.committed("ws_query", vgroup) != NOT_COMMITTED:
+        break
+    member.poll(timeout=0.1)
 assert member.committed("ws_query", vgroup) != NOT_COMMITTED
 member.close()
 

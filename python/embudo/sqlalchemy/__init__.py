@@ -3,7 +3,8 @@
 >>> from sqlalchemy import create_engine, text
 >>> engine = create_engine("taosws://root:taosdata@localhost:6041/power")
 
-``+https`` and ``+wss`` encrypt, ``embudo+aio://`` is for ``create_async_engine``. Options of tables and columns have the prefix ``taos_`` in every dialect, so that one MetaData creates on all of them:
+``+https`` and ``+wss`` encrypt, ``embudo+aio://`` is for ``create_async_engine``.
+Options of tables and columns have the prefix ``taos_`` in every dialect, so that one MetaData creates on all of them:
 ``Column(..., taos_tag=True)`` and ``Table(..., taos_supertable=True)`` make a supertable, ``Table(..., taos_using="meters",
 taos_tags={...})`` a child of one.
 """

@@ -202,9 +202,9 @@ impl NativeStatement {
         let tags = tags.iter().map(Cells::of).collect::<Result<Vec<_>>>()?;
         let columns = columns.iter().map(Cells::of).collect::<Result<Vec<_>>>()?;
         if self.open.is_second {
-            self.bind_second(name.as_deref(), &tags, &columns)?
+            self.bind_second(name.as_deref(), &tags, &columns)?;
         } else {
-            self.bind_first(tags, columns)?
+            self.bind_first(tags, columns)?;
         }
         self.is_bound = true;
         Ok(())

@@ -1,7 +1,7 @@
 //! One step of a stream: has the query compute windows over the rows as they are, and writes what it gives to the children that the
 //! groups name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, Strin
 use arrow_schema::{Field, Schema, TimeUnit};
 use embudo_catalog::{MAX_TABLE_NAME, Table, WrittenWindow};
 use embudo_sql::ast::expr::{BinaryOp, Expr, Literal, PseudoColumn};
-use embudo_sql::ast::query::{Query, QueryBody, Select, SelectItem};
+use embudo_sql::ast::query::{Query, QueryBody, Select, SelectItem, TableRef};
 use embudo_storage::Uid;
 use embudo_types::{BatchStream, DataType, Error, Outcome, Precision, Result, arrow};
 use md5::{Digest, Md5};
@@ -106,6 +106,26 @@ pub(super) fn delete(session: &Session, plan: &Plan, table: Option<&(Uid, String
     let time = quoted(&plan.columns[0]);
     let name = format!("{}.{}", quoted(&plan.target_database), quoted(&name));
     session.execute(&format!("DELETE FROM {name} WHERE {time} >= {first} AND {time} <= {last}"), &[]).map(drop)
+}
+
+/// Times of rows that the child of a table has beside those of the windows that it should have.
+pub(super) fn surplus(session: &Session, plan: &Plan, table: &(Uid, String), windows: &[WrittenWindow]) -> Result<Vec<i64>> {
+    let Some(name) = child_of(session, plan, table)? else { return Ok(Vec::new()) };
+    if session.engine().catalog().database(&plan.target_database)?.table(&name).is_none() {
+        return Ok(Vec::new());
+    }
+    let wanted: HashSet<i64> = windows.iter().map(|window| window.output).collect();
+    let time = Expr::Column { table: None, name: plan.columns[0].clone() };
+    let select = Select {
+        items: vec![SelectItem { expr: time, alias: None, text: String::new() }],
+        from: Some(TableRef::Table { database: Some(plan.target_database.clone()), name, alias: None }),
+        ..Select::default()
+    };
+    let mut surplus = Vec::new();
+    for batch in run(session, select)? {
+        surplus.extend(ticks_of(batch?.column(0))?.iter().filter(|tick| !wanted.contains(tick)));
+    }
+    Ok(surplus)
 }
 
 /// The child that a table's rows go to: `None` where the table is gone.

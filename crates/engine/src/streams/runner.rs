@@ -14,7 +14,7 @@ use embudo_types::{Error, Result, Zone};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use super::compute::{bounds, delete, delete_windows, write_floating, write_windows};
+use super::compute::{bounds, delete, delete_windows, surplus, write_floating, write_windows};
 use super::plan::Plan;
 use super::progress::{Due, Progress, Shape, Trigger};
 use crate::{Engine, Session};
@@ -392,11 +392,16 @@ impl State {
                 continue;
             };
             let table = (due.table, name.to_string());
-            let from = self.progress.restart(due.table, due.first).unwrap_or(i64::MIN);
+            let restart = self.progress.restart(due.table, due.first);
+            let from = restart.unwrap_or(i64::MIN);
             let all = self.plan.rules.trigger != Trigger::Close;
             let over = |end: i64| all || time.is_some_and(|time| end.saturating_add(gap) < time);
             let computed = write_floating(session, &self.plan, &table, from, &over)?;
-            let gone = self.progress.replace_written(due.table, from, &computed.written);
+            let mut gone = self.progress.replace_written(due.table, from, &computed.written);
+            if restart.is_none() {
+                // More windows may be gone than are remembered.
+                gone = surplus(session, &self.plan, &table, &computed.written)?;
+            }
             delete_windows(session, &self.plan, &table, &gone)?;
             if let Some(waiting) = computed.waiting {
                 self.progress.keep(due.table, waiting, waiting.max(due.last), now);
