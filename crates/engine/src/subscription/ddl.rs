@@ -128,6 +128,7 @@ pub(crate) fn drop_topic(context: &StatementContext<'_>, name: &str, if_exists: 
         return Err(Error::new(code::TOPIC_SUBSCRIBED_CANNOT_BE_DROPPED));
     }
     context.engine.catalog().drop_topic(name)?;
+    context.engine.catalog().forget_topic_rights(name)?;
     context.engine.hub().forget_topic(topic.id);
     Ok(())
 }
