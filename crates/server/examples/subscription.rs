@@ -56,7 +56,7 @@ fn consume(name: &str, subscription: &dyn Subscription, rows: usize) {
 }
 
 fn main() {
-    let rows = std::env::args().nth(1).and_then(|rows| rows.parse().ok()).unwrap_or(4_000_000);
+    let rows = std::env::args().nth(1).and_then(|rows| rows.parse().ok()).unwrap_or(1_500_000);
     let engine = Engine::open(EngineOptions::memory()).unwrap();
     let session = engine.session("root").unwrap();
     fill(&session, rows);
