@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use embudo_catalog::{Column, Table};
+use embudo_sql::{Name, Text};
 use embudo_types::subscription::{MetaColumn, MetaEvent, MetaTag, SubscribedBlock, TableChange, TableKind};
 use embudo_types::{DataType, Error, Result, Value, code};
 
@@ -23,7 +24,7 @@ impl Session {
         if self.table_named(table)?.is_none() {
             return Err(Error::with(code::TABLE_DOES_NOT_EXIST_2603, "Table does not exist"));
         }
-        self.insert_batches(&quoted(table), &mut std::iter::once(Ok(block.batch.clone())))
+        self.insert_batches(&Name(table).to_string(), &mut std::iter::once(Ok(block.batch.clone())))
     }
 
     fn table_named(&self, name: &str) -> Result<Option<Table>> {
@@ -37,30 +38,30 @@ fn statement_of(session: &Session, event: &MetaEvent) -> Result<Option<(String, 
     let made = |sql: String| Ok(Some((sql, Vec::new())));
     match event {
         MetaEvent::CreateSuper { table, columns, tags, comment, .. } => {
-            let tags = tags.iter().map(|tag| format!("{} {}", quoted(&tag.name), tag.data_type)).collect::<Vec<_>>();
-            let sql = format!("CREATE STABLE IF NOT EXISTS {} ({}) TAGS ({})", quoted(table), definitions(columns), tags.join(", "));
+            let tags = tags.iter().map(|tag| format!("{} {}", Name(&tag.name), tag.data_type)).collect::<Vec<_>>();
+            let sql = format!("CREATE STABLE IF NOT EXISTS {} ({}) TAGS ({})", Name(table), definitions(columns), tags.join(", "));
             made(with_options(sql, 0, comment.as_deref()))
         }
         MetaEvent::CreateNormal { table, columns, ttl, comment, .. } => {
-            let sql = format!("CREATE TABLE IF NOT EXISTS {} ({})", quoted(table), definitions(columns));
+            let sql = format!("CREATE TABLE IF NOT EXISTS {} ({})", Name(table), definitions(columns));
             made(with_options(sql, *ttl, comment.as_deref()))
         }
         MetaEvent::CreateChild { table, supertable, tags, ttl, comment } => {
-            let names = tags.iter().map(|tag| quoted(&tag.name)).collect::<Vec<_>>();
+            let names = tags.iter().map(|tag| Name(&tag.name).to_string()).collect::<Vec<_>>();
             let mut parameters = Vec::new();
             let values = tags.iter().map(|tag| value_of(tag, &mut parameters)).collect::<Vec<_>>();
-            let sql = format!("CREATE TABLE IF NOT EXISTS {} USING {} ({}) TAGS ({})", quoted(table), quoted(supertable), names.join(", "), values.join(", "));
+            let sql = format!("CREATE TABLE IF NOT EXISTS {} USING {} ({}) TAGS ({})", Name(table), Name(supertable), names.join(", "), values.join(", "));
             Ok(Some((with_options(sql, *ttl, comment.as_deref()), parameters)))
         }
         MetaEvent::Alter { table, kind, change } => match session.table_named(table)? {
             Some(there) if !is_done(&there, change) => Ok(alteration(table, *kind, change)),
             _ => Ok(None),
         },
-        MetaEvent::Drop { table, kind: TableKind::Super } => made(format!("DROP STABLE IF EXISTS {}", quoted(table))),
-        MetaEvent::Drop { table, .. } => made(format!("DROP TABLE IF EXISTS {}", quoted(table))),
+        MetaEvent::Drop { table, kind: TableKind::Super } => made(format!("DROP STABLE IF EXISTS {}", Name(table))),
+        MetaEvent::Drop { table, .. } => made(format!("DROP TABLE IF EXISTS {}", Name(table))),
         MetaEvent::Delete { table, column, start, end } => {
             let Some(_there) = session.table_named(table)? else { return Ok(None) };
-            made(format!("DELETE FROM {} WHERE {column} >= {start} AND {column} <= {end}", quoted(table), column = quoted(column)))
+            made(format!("DELETE FROM {} WHERE {column} >= {start} AND {column} <= {end}", Name(table), column = Name(column)))
         }
     }
 }
@@ -89,25 +90,25 @@ fn is_done(table: &Table, change: &TableChange) -> bool {
 fn alteration(table: &str, kind: TableKind, change: &TableChange) -> Option<(String, Vec<Value>)> {
     let kind = if kind == TableKind::Super { "STABLE" } else { "TABLE" };
     let mut parameters = Vec::new();
-    let typed = |column: &MetaColumn| format!("{} {}", quoted(&column.name), column.data_type);
+    let typed = |column: &MetaColumn| format!("{} {}", Name(&column.name), column.data_type);
     let what = match change {
         TableChange::AddColumn(column) => format!("ADD COLUMN {}", definition(column)),
-        TableChange::DropColumn(name) => format!("DROP COLUMN {}", quoted(name)),
+        TableChange::DropColumn(name) => format!("DROP COLUMN {}", Name(name)),
         TableChange::ModifyColumn(column) => format!("MODIFY COLUMN {}", typed(column)),
-        TableChange::RenameColumn { from, to } => format!("RENAME COLUMN {} {}", quoted(from), quoted(to)),
-        TableChange::SetCompression(column) => format!("MODIFY COLUMN {}{}", quoted(&column.name), storage_of(column)),
+        TableChange::RenameColumn { from, to } => format!("RENAME COLUMN {} {}", Name(from), Name(to)),
+        TableChange::SetCompression(column) => format!("MODIFY COLUMN {}{}", Name(&column.name), storage_of(column)),
         TableChange::AddTag(tag) => format!("ADD TAG {}", typed(tag)),
-        TableChange::DropTag(name) => format!("DROP TAG {}", quoted(name)),
+        TableChange::DropTag(name) => format!("DROP TAG {}", Name(name)),
         TableChange::ModifyTag(tag) => format!("MODIFY TAG {}", typed(tag)),
-        TableChange::RenameTag { from, to } => format!("RENAME TAG {} {}", quoted(from), quoted(to)),
-        TableChange::SetTag(tag) => format!("SET TAG {} = {}", quoted(&tag.name), value_of(tag, &mut parameters)),
+        TableChange::RenameTag { from, to } => format!("RENAME TAG {} {}", Name(from), Name(to)),
+        TableChange::SetTag(tag) => format!("SET TAG {} = {}", Name(&tag.name), value_of(tag, &mut parameters)),
         TableChange::SetOptions { ttl, comment } => {
             let ttl = if kind == "TABLE" { format!(" TTL {ttl}") } else { String::new() };
-            format!("{ttl} COMMENT {}", text_of(comment.as_deref().unwrap_or_default()))
+            format!("{ttl} COMMENT {}", Text(comment.as_deref().unwrap_or_default()))
         }
         TableChange::AddTagIndex(_) | TableChange::DropTagIndex(_) => return None,
     };
-    Some((format!("ALTER {kind} {} {what}", quoted(table)), parameters))
+    Some((format!("ALTER {kind} {} {what}", Name(table)), parameters))
 }
 
 /// A tag's value: a `?`, or NULL.
@@ -129,7 +130,7 @@ fn definitions(columns: &[MetaColumn]) -> String {
 
 fn definition(column: &MetaColumn) -> String {
     let key = if column.primary_key { " PRIMARY KEY" } else { "" };
-    format!("{} {}{}{key}", quoted(&column.name), column.data_type, storage_of(column))
+    format!("{} {}{}{key}", Name(&column.name), column.data_type, storage_of(column))
 }
 
 /// How a column is stored, as far as that is told.
@@ -146,18 +147,10 @@ fn storage_of(column: &MetaColumn) -> String {
 
 fn with_options(mut sql: String, ttl: u32, comment: Option<&str>) -> String {
     if let Some(comment) = comment {
-        let _ = write!(sql, " COMMENT {}", text_of(comment));
+        let _ = write!(sql, " COMMENT {}", Text(comment));
     }
     if ttl > 0 {
         let _ = write!(sql, " TTL {ttl}");
     }
     sql
-}
-
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-fn text_of(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -110,7 +110,7 @@ impl Condition {
             _ if matches!(table, Table::Super(_)) && is_on_tags(&schema, expr) => {
                 self.tags = Some(match self.tags.take() {
                     None => expr.clone(),
-                    Some(before) => Expr::Binary { op: BinaryOp::And, left: Box::new(before), right: Box::new(expr.clone()) },
+                    Some(before) => before.and(expr.clone()),
                 });
             }
             _ => return Err(not_a_range()),
@@ -156,7 +156,7 @@ fn is_timestamp(schema: &Schema, expr: &Expr) -> bool {
 fn is_on_tags(schema: &Schema, expr: &Expr) -> bool {
     let mut names = 0;
     let mut is_on_tags = true;
-    visit(expr, &mut |part| match part {
+    expr.walk(&mut |part| match part {
         Expr::Column { name, .. } => {
             names += 1;
             is_on_tags &= schema.tag(name).is_some();
@@ -168,31 +168,6 @@ fn is_on_tags(schema: &Schema, expr: &Expr) -> bool {
         _ => {}
     });
     is_on_tags && names > 0
-}
-
-/// Every node of an expression.
-fn visit(expr: &Expr, seen: &mut impl FnMut(&Expr)) {
-    seen(expr);
-    match expr {
-        Expr::Literal(_) | Expr::Column { .. } | Expr::Pseudo { .. } | Expr::Star { .. } | Expr::Parameter(_) => {}
-        Expr::Negate(inner) | Expr::Not(inner) => visit(inner, seen),
-        Expr::Binary { left, right, .. } => [left, right].into_iter().for_each(|part| visit(part, seen)),
-        Expr::JsonGet { json, .. } | Expr::Contains { json, .. } => visit(json, seen),
-        Expr::Like { expr, pattern, .. } | Expr::Match { expr, pattern, .. } => [expr, pattern].into_iter().for_each(|part| visit(part, seen)),
-        Expr::Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|part| visit(part, seen)),
-        Expr::InList { expr, list, .. } => {
-            visit(expr, seen);
-            for part in list {
-                visit(part, seen);
-            }
-        }
-        Expr::IsNull { expr, .. } | Expr::Cast { expr, .. } => visit(expr, seen),
-        Expr::Case { operand, branches, otherwise } => {
-            operand.iter().chain(otherwise).for_each(|part| visit(part, seen));
-            branches.iter().flat_map(|(when, then)| [when, then]).for_each(|part| visit(part, seen));
-        }
-        Expr::Function { arguments, .. } => arguments.iter().for_each(|part| visit(part, seen)),
-    }
 }
 
 /// A constant as ticks: a time text, an integer, NOW and arithmetic with durations. 0x0127 where it is no time.

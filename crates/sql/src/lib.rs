@@ -22,6 +22,7 @@ pub mod lexer;
 pub mod literal;
 mod parser;
 
+pub use display::{Name, Text};
 pub use parser::{parse, parse_expression};
 
 /// Longest statement in bytes.

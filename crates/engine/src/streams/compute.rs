@@ -5,11 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType};
 use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, UInt64Array};
-use arrow_schema::{Field, Schema, TimeUnit};
+use arrow_schema::{Field, Schema};
 use embudo_catalog::{MAX_TABLE_NAME, Table, WrittenWindow};
+use embudo_sql::Name;
 use embudo_sql::ast::expr::{BinaryOp, Expr, Literal, PseudoColumn};
 use embudo_sql::ast::query::{Query, QueryBody, Select, SelectItem, TableRef};
 use embudo_storage::Uid;
@@ -19,7 +18,7 @@ use md5::{Digest, Md5};
 use super::plan::{Plan, time_between};
 use super::progress::{Due, Shape};
 use crate::Session;
-use crate::cells::take;
+use crate::cells::{take, ticks};
 
 /// Name of the tag that tells groups apart where TAGS names none.
 pub(super) const GROUP_ID: &str = "group_id";
@@ -42,7 +41,7 @@ pub(super) fn write_windows(session: &Session, plan: &Plan, tables: &[(Uid, Stri
             continue;
         }
         if let Some(starts) = plan.starts.filter(|_| plan.fills) {
-            newest = newest.max(ticks_of(batch.column(starts))?.iter().copied().max());
+            newest = newest.max(ticks(batch.column(starts))?.iter().copied().max());
         }
         let computed = Computed::new(plan, batch)?;
         computed.write(session, plan)?;
@@ -65,7 +64,7 @@ pub(super) fn write_floating(session: &Session, plan: &Plan, table: &(Uid, Strin
     for batch in run(session, select)? {
         let batch = batch?;
         let width = batch.num_columns();
-        let [outputs, starts, ends] = [0, width - 2, width - 1].map(|at| ticks_of(batch.column(at)));
+        let [outputs, starts, ends] = [0, width - 2, width - 1].map(|at| ticks(batch.column(at)));
         let (outputs, starts, ends) = (outputs?, starts?, ends?);
         let mut keep = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
@@ -103,8 +102,8 @@ pub(super) fn delete(session: &Session, plan: &Plan, table: Option<&(Uid, String
     if database.table(&name).is_none() {
         return Ok(());
     }
-    let time = quoted(&plan.columns[0]);
-    let name = format!("{}.{}", quoted(&plan.target_database), quoted(&name));
+    let time = Name(&plan.columns[0]);
+    let name = format!("{}.{}", Name(&plan.target_database), Name(&name));
     session.execute(&format!("DELETE FROM {name} WHERE {time} >= {first} AND {time} <= {last}"), &[]).map(drop)
 }
 
@@ -123,7 +122,7 @@ pub(super) fn surplus(session: &Session, plan: &Plan, table: &(Uid, String), win
     };
     let mut surplus = Vec::new();
     for batch in run(session, select)? {
-        surplus.extend(ticks_of(batch?.column(0))?.iter().filter(|tick| !wanted.contains(tick)));
+        surplus.extend(ticks(batch?.column(0))?.iter().filter(|tick| !wanted.contains(tick)));
     }
     Ok(surplus)
 }
@@ -167,15 +166,10 @@ pub(super) fn bounds(session: &Session, plan: &Plan) -> Result<Option<(i64, i64)
     for batch in run(session, select)? {
         let batch = batch?;
         if batch.num_rows() > 0 && batch.column(0).is_valid(0) && batch.column(1).is_valid(0) {
-            return Ok(ticks_of(batch.column(0))?.first().copied().zip(ticks_of(batch.column(1))?.first().copied()));
+            return Ok(ticks(batch.column(0))?.first().copied().zip(ticks(batch.column(1))?.first().copied()));
         }
     }
     Ok(None)
-}
-
-/// A name in backticks.
-pub(super) fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
 }
 
 /// The plan's query over rows of some tables in a closed range of ticks; no tables stand for all of them.
@@ -199,18 +193,6 @@ fn run(session: &Session, select: Select) -> Result<BatchStream> {
     }
 }
 
-/// Ticks of a timestamp column.
-fn ticks_of(array: &ArrayRef) -> Result<&[i64]> {
-    let wrong = || Error::internal("a stream's time column of another type");
-    match array.data_type() {
-        arrow_schema::DataType::Timestamp(TimeUnit::Millisecond, _) => array.as_primitive_opt::<TimestampMillisecondType>().map(|array| &array.values()[..]),
-        arrow_schema::DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive_opt::<TimestampMicrosecondType>().map(|array| &array.values()[..]),
-        arrow_schema::DataType::Timestamp(TimeUnit::Nanosecond, _) => array.as_primitive_opt::<TimestampNanosecondType>().map(|array| &array.values()[..]),
-        _ => None,
-    }
-    .ok_or_else(wrong)
-}
-
 fn rows_of(batch: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(|column| take(column, rows)).collect::<Result<Vec<_>>>()?;
     RecordBatch::try_new(batch.schema(), columns).map_err(|error| Error::internal(&error).caused_by(error))
@@ -219,9 +201,9 @@ fn rows_of(batch: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
 /// The rows whose time is there and, of windows that overlap, whose window was asked for.
 fn within(plan: &Plan, batch: RecordBatch, due: Due) -> Result<RecordBatch> {
     let overlapping = matches!(&plan.rules.shape, Shape::Grid(grid) if !grid.is_tumbling());
-    let starts = plan.starts.filter(|_| overlapping).map(|at| ticks_of(batch.column(at))).transpose()?;
+    let starts = plan.starts.filter(|_| overlapping).map(|at| ticks(batch.column(at))).transpose()?;
     let times = batch.column(0);
-    let keep = |row: usize| times.is_valid(row) && starts.is_none_or(|starts| (due.first..=due.last).contains(&starts[row]));
+    let keep = |row: usize| times.is_valid(row) && starts.as_ref().is_none_or(|starts| (due.first..=due.last).contains(&starts[row]));
     let mask: BooleanArray = (0..batch.num_rows()).map(|row| Some(keep(row))).collect();
     if mask.true_count() == batch.num_rows() {
         return Ok(batch);
@@ -298,7 +280,7 @@ impl Computed {
         fields.push(arrow::field("tbname", DataType::Varchar(MAX_TABLE_NAME as u32), Precision::Milli));
         arrays.push(Arc::new(BinaryArray::from_iter_values(&self.names)));
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::internal(&error).caused_by(error))?;
-        let target = format!("{}.{}", quoted(&plan.target_database), quoted(&plan.target));
+        let target = format!("{}.{}", Name(&plan.target_database), Name(&plan.target));
         session.insert_batches(&target, &mut std::iter::once(Ok(batch))).map(drop)
     }
 }

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use embudo_catalog::{MAX_TABLE_NAME, RightSet, Stream};
+use embudo_sql::Name;
 use embudo_sql::ast::administration::{CreateStream, DropStream, ResumeStream, StreamTrigger};
 use embudo_sql::ast::{ObjectName, Statement};
 use embudo_types::{Error, Precision, Result, Value, arrow, code};
 
-use super::compute::{GROUP_ID, quoted};
+use super::compute::GROUP_ID;
 use super::plan::Plan;
 use super::runner::beginning;
 use crate::Engine;
@@ -54,16 +55,16 @@ pub(crate) fn create(context: &StatementContext<'_>, statement: &CreateStream) -
 
 /// The statement that makes a stream's target.
 fn create_target(statement: &CreateStream, plan: &Plan) -> Result<String> {
-    let mut sql = format!("CREATE STABLE IF NOT EXISTS {}.{} (", quoted(&plan.target_database), quoted(&plan.target));
+    let mut sql = format!("CREATE STABLE IF NOT EXISTS {}.{} (", Name(&plan.target_database), Name(&plan.target));
     for (at, (name, field)) in plan.columns.iter().zip(&plan.fields).enumerate() {
         let is_key = statement.columns.get(at).is_some_and(|column| column.primary_key);
         let separator = if at == 0 { "" } else { ", " };
         // Writing to a text cannot fail.
-        let _ = write!(sql, "{separator}{} {}{}", quoted(name), arrow::data_type(field)?, if is_key { " PRIMARY KEY" } else { "" });
+        let _ = write!(sql, "{separator}{} {}{}", Name(name), arrow::data_type(field)?, if is_key { " PRIMARY KEY" } else { "" });
     }
     sql.push_str(") TAGS (");
     for (at, (name, data_type)) in plan.tags.iter().enumerate() {
-        let _ = write!(sql, "{}{} {data_type}", if at == 0 { "" } else { ", " }, quoted(name));
+        let _ = write!(sql, "{}{} {data_type}", if at == 0 { "" } else { ", " }, Name(name));
     }
     if plan.tags.is_empty() {
         let _ = write!(sql, "{GROUP_ID} BIGINT UNSIGNED");

@@ -6,7 +6,7 @@ use embudo_storage::TimeRange;
 use embudo_types::{DataType, Error, Result, Value, code, parse_timestamp};
 
 use super::relation::{ColumnSource, Relation};
-use super::scope::{RowScope, any_part};
+use super::scope::RowScope;
 use crate::plan::Filter;
 
 /// Binds WHERE. `scope` collects the inputs of what is left for rows.
@@ -49,10 +49,10 @@ fn check(filter: &Expr) -> Result<()> {
     let is_window =
         |part: &Expr| matches!(part, Expr::Pseudo { column: PseudoColumn::WindowStart | PseudoColumn::WindowEnd | PseudoColumn::WindowDuration, .. });
     let is_query = |part: &Expr| matches!(part, Expr::Pseudo { column: PseudoColumn::QueryStart | PseudoColumn::QueryEnd | PseudoColumn::QueryDuration, .. });
-    if any_part(filter, &is_window) {
+    if filter.any(&is_window) {
         return Err(Error::new(code::WSTART_WEND_AND_WDURATION_CAN_ONLY));
     }
-    if any_part(filter, &is_query) {
+    if filter.any(&is_query) {
         return Err(Error::new(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN));
     }
     Ok(())
@@ -60,8 +60,7 @@ fn check(filter: &Expr) -> Result<()> {
 
 fn bind_all(conditions: &[&Expr], binder: &Binder<'_>) -> Result<Option<BoundExpr>> {
     let Some((first, rest)) = conditions.split_first() else { return Ok(None) };
-    let and = |left: Expr, right: &&Expr| Expr::Binary { op: BinaryOp::And, left: Box::new(left), right: Box::new((*right).clone()) };
-    binder.bind_condition(&rest.iter().fold((*first).clone(), and)).map(Some)
+    binder.bind_condition(&rest.iter().fold((*first).clone(), |left, right| left.and((*right).clone()))).map(Some)
 }
 
 /// The conditions that AND joins.

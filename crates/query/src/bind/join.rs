@@ -12,7 +12,6 @@ use super::filter::conjuncts;
 use super::from;
 use super::items::by_place;
 use super::relation::{Column, ColumnSource, Driver, Origin, Relation};
-use super::scope::any_part;
 use crate::QueryContext;
 use crate::plan::{JoinPlan, JoinSidePlan, TimeMatch};
 
@@ -74,8 +73,8 @@ pub(crate) fn bind(join: &Join, filter: Option<&Expr>, context: &QueryContext) -
     let condition = match parts.rest.split_first() {
         None => None,
         Some((first, rest)) => {
-            let and = |left: Expr, right: &&Expr| Expr::Binary { op: BinaryOp::And, left: Box::new(left), right: Box::new((*right).clone()) };
-            Some(bind_side(&rest.iter().fold((*first).clone(), and), &relation, &bind_context)?)
+            let all = rest.iter().fold((*first).clone(), |left, right| left.and((*right).clone()));
+            Some(bind_side(&all, &relation, &bind_context)?)
         }
     };
     let plan = JoinPlan {
@@ -133,7 +132,7 @@ enum Owner {
 impl Sides<'_> {
     fn owner(&self, expr: &Expr) -> Owner {
         let (left, right) = (RefCell::new(false), RefCell::new(false));
-        any_part(expr, &|part| {
+        expr.any(&|part| {
             if matches!(part, Expr::Column { .. } | Expr::Pseudo { .. }) {
                 *left.borrow_mut() |= matches!(self.left.find(part), Ok(Some(_)));
                 *right.borrow_mut() |= matches!(self.right.find(part), Ok(Some(_)));

@@ -103,82 +103,23 @@ fn misplaced(code: Code, name: &str) -> Error {
 /// An expression with its names settled, so that the same column written in two ways is equal: for GROUP BY and ORDER BY.
 pub(crate) fn canonical(expr: &Expr, relation: &Relation) -> Expr {
     let mut expr = expr.clone();
-    settle(&mut expr, relation);
+    expr.replace(&mut |part| relation.find(part).ok().flatten().map(by_place));
     expr
-}
-
-fn settle(expr: &mut Expr, relation: &Relation) {
-    if let Ok(Some(column)) = relation.find(expr) {
-        *expr = by_place(column);
-        return;
-    }
-    for_each_child(expr, &mut |child| settle(child, relation));
-}
-
-/// Calls `visit` with every direct part of an expression.
-pub(crate) fn for_each_child(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
-    match expr {
-        Expr::Literal(_) | Expr::Column { .. } | Expr::Pseudo { .. } | Expr::Star { .. } | Expr::Parameter(_) => {}
-        Expr::Negate(inner) | Expr::Not(inner) => visit(inner),
-        Expr::Binary { left, right, .. } => {
-            visit(left);
-            visit(right);
-        }
-        Expr::JsonGet { json, .. } | Expr::Contains { json, .. } => visit(json),
-        Expr::Like { expr, pattern, .. } | Expr::Match { expr, pattern, .. } => {
-            visit(expr);
-            visit(pattern);
-        }
-        Expr::Between { expr, low, high, .. } => {
-            visit(expr);
-            visit(low);
-            visit(high);
-        }
-        Expr::InList { expr, list, .. } => {
-            visit(expr);
-            list.iter_mut().for_each(visit);
-        }
-        Expr::IsNull { expr, .. } | Expr::Cast { expr, .. } => visit(expr),
-        Expr::Case { operand, branches, otherwise } => {
-            if let Some(operand) = operand {
-                visit(operand);
-            }
-            for (when, then) in branches {
-                visit(when);
-                visit(then);
-            }
-            if let Some(otherwise) = otherwise {
-                visit(otherwise);
-            }
-        }
-        Expr::Function { arguments, .. } => arguments.iter_mut().for_each(visit),
-    }
-}
-
-/// Whether any part of an expression satisfies `test`.
-pub(crate) fn any_part(expr: &Expr, test: &dyn Fn(&Expr) -> bool) -> bool {
-    if test(expr) {
-        return true;
-    }
-    let mut found = false;
-    // The parts are only looked at; the copy keeps one walk for both uses.
-    for_each_child(&mut expr.clone(), &mut |child| found |= any_part(child, test));
-    found
 }
 
 /// Whether an expression calls an aggregate.
 pub(crate) fn has_aggregate(expr: &Expr) -> bool {
-    any_part(expr, &|part| matches!(part, Expr::Function { name, .. } if aggregate::lookup(name).is_some()))
+    expr.any(&|part| matches!(part, Expr::Function { name, .. } if aggregate::lookup(name).is_some()))
 }
 
 /// Whether an expression calls a series function.
 pub(crate) fn has_series(expr: &Expr) -> bool {
-    any_part(expr, &|part| matches!(part, Expr::Function { name, .. } if series::lookup(name).is_some()))
+    expr.any(&|part| matches!(part, Expr::Function { name, .. } if series::lookup(name).is_some()))
 }
 
 /// Whether an expression calls INTERP.
 pub(crate) fn has_interp(expr: &Expr) -> bool {
-    any_part(expr, &|part| matches!(part, Expr::Function { name, .. } if name == "interp"))
+    expr.any(&|part| matches!(part, Expr::Function { name, .. } if name == "interp"))
 }
 
 /// What the calls of a [`GroupScope`] are.

@@ -11,7 +11,7 @@ use super::from;
 use super::interp;
 use super::items::{self, Item, by_place};
 use super::relation::{ColumnSource, Relation};
-use super::scope::{Calls, Found, GroupScope, RowScope, ScopeKey, any_part, canonical, for_each_child, gives_rows, has_aggregate, has_interp, has_series};
+use super::scope::{Calls, Found, GroupScope, RowScope, ScopeKey, canonical, gives_rows, has_aggregate, has_interp, has_series};
 use super::window;
 use crate::QueryContext;
 use crate::array::KeyOrder;
@@ -436,13 +436,11 @@ fn named_item(expr: &Expr, items: &[Item], relation: &Relation) -> Result<Option
 
 /// An expression with the aliases in it spelled out.
 fn with_aliases(expr: &Expr, items: &[Item]) -> Expr {
-    if let Expr::Column { table: None, name } = expr
-        && let Some(item) = items.iter().find(|item| item.alias && item.name == *name)
-    {
-        return item.expr.clone();
-    }
     let mut expr = expr.clone();
-    for_each_child(&mut expr, &mut |child| *child = with_aliases(child, items));
+    expr.replace(&mut |part| match part {
+        Expr::Column { table: None, name } => items.iter().find(|item| item.alias && item.name == *name).map(|item| item.expr.clone()),
+        _ => None,
+    });
     expr
 }
 
@@ -498,7 +496,7 @@ fn bind_fill(select: &Select, shown: &[Item], items: &[Item], bound: &Staged, fi
     for item in items {
         fills.push(if has_aggregate(&item.expr) {
             FillItem::Value(values.next().unwrap_or(Value::Null))
-        } else if any_part(&item.expr, &is_window) {
+        } else if item.expr.any(&is_window) {
             FillItem::Window(binder.bind(&item.expr)?)
         } else {
             FillItem::Partition

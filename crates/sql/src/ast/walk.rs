@@ -1,67 +1,50 @@
-//! Going through the parts of an expression, to look and to replace; conditions put into a query.
+//! Going through the parts of an expression, to look and to replace; conditions put together.
 
 use super::expr::{BinaryOp, Expr};
 use super::query::Select;
 
+/// Calls `$visit` for each direct part of `$expr`, in the order of the text. What `$expr` is decides whether parts are borrowed or may be
+/// changed; `$each` is the iterator over a list that fits.
+macro_rules! for_each_part {
+    ($expr:expr, $visit:expr, $each:ident) => {
+        match $expr {
+            Expr::Literal(_) | Expr::Column { .. } | Expr::Pseudo { .. } | Expr::Star { .. } | Expr::Parameter(_) => {}
+            Expr::Negate(inner) | Expr::Not(inner) => $visit(inner),
+            Expr::Binary { left, right, .. } => [left, right].into_iter().for_each(|part| $visit(part)),
+            Expr::JsonGet { json, .. } | Expr::Contains { json, .. } => $visit(json),
+            Expr::Like { expr, pattern, .. } | Expr::Match { expr, pattern, .. } => [expr, pattern].into_iter().for_each(|part| $visit(part)),
+            Expr::Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|part| $visit(part)),
+            Expr::InList { expr, list, .. } => {
+                $visit(expr);
+                list.$each().for_each($visit);
+            }
+            Expr::IsNull { expr, .. } | Expr::Cast { expr, .. } => $visit(expr),
+            Expr::Case { operand, branches, otherwise } => {
+                if let Some(operand) = operand {
+                    $visit(operand);
+                }
+                for (when, then) in branches {
+                    $visit(when);
+                    $visit(then);
+                }
+                if let Some(otherwise) = otherwise {
+                    $visit(otherwise);
+                }
+            }
+            Expr::Function { arguments, .. } => arguments.$each().for_each($visit),
+        }
+    };
+}
+
 impl Expr {
     /// Calls `visit` for each direct part, in the order of the text.
     pub fn for_each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
-        match self {
-            Self::Literal(_) | Self::Column { .. } | Self::Pseudo { .. } | Self::Star { .. } | Self::Parameter(_) => {}
-            Self::Negate(inner) | Self::Not(inner) => visit(inner),
-            Self::Binary { left, right, .. } => [left, right].into_iter().for_each(|part| visit(part)),
-            Self::JsonGet { json, .. } | Self::Contains { json, .. } => visit(json),
-            Self::Like { expr, pattern, .. } | Self::Match { expr, pattern, .. } => [expr, pattern].into_iter().for_each(|part| visit(part)),
-            Self::Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|part| visit(part)),
-            Self::InList { expr, list, .. } => {
-                visit(expr);
-                list.iter().for_each(visit);
-            }
-            Self::IsNull { expr, .. } | Self::Cast { expr, .. } => visit(expr),
-            Self::Case { operand, branches, otherwise } => {
-                if let Some(part) = operand {
-                    visit(part);
-                }
-                for (when, then) in branches {
-                    visit(when);
-                    visit(then);
-                }
-                if let Some(part) = otherwise {
-                    visit(part);
-                }
-            }
-            Self::Function { arguments, .. } => arguments.iter().for_each(visit),
-        }
+        for_each_part!(self, visit, iter);
     }
 
     /// The same with parts that may be changed.
     pub fn for_each_part_mut(&mut self, visit: &mut dyn FnMut(&mut Self)) {
-        match self {
-            Self::Literal(_) | Self::Column { .. } | Self::Pseudo { .. } | Self::Star { .. } | Self::Parameter(_) => {}
-            Self::Negate(inner) | Self::Not(inner) => visit(inner),
-            Self::Binary { left, right, .. } => [left, right].into_iter().for_each(|part| visit(part)),
-            Self::JsonGet { json, .. } | Self::Contains { json, .. } => visit(json),
-            Self::Like { expr, pattern, .. } | Self::Match { expr, pattern, .. } => [expr, pattern].into_iter().for_each(|part| visit(part)),
-            Self::Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|part| visit(part)),
-            Self::InList { expr, list, .. } => {
-                visit(expr);
-                list.iter_mut().for_each(visit);
-            }
-            Self::IsNull { expr, .. } | Self::Cast { expr, .. } => visit(expr),
-            Self::Case { operand, branches, otherwise } => {
-                if let Some(part) = operand {
-                    visit(part);
-                }
-                for (when, then) in branches {
-                    visit(when);
-                    visit(then);
-                }
-                if let Some(part) = otherwise {
-                    visit(part);
-                }
-            }
-            Self::Function { arguments, .. } => arguments.iter_mut().for_each(visit),
-        }
+        for_each_part!(self, visit, iter_mut);
     }
 
     /// Calls `visit` for the expression and every part of it, outer ones first.
@@ -78,12 +61,27 @@ impl Expr {
         self.for_each_part(&mut |part| part.walk(visit));
     }
 
+    /// Whether the expression or any part of it satisfies `test`.
+    pub fn any(&self, test: &dyn Fn(&Self) -> bool) -> bool {
+        let mut found = test(self);
+        if !found {
+            self.for_each_part(&mut |part| found = found || part.any(test));
+        }
+        found
+    }
+
     /// Puts what `replacement` gives for a part in its place, outer parts first; what was put in is not looked at again.
     pub fn replace(&mut self, replacement: &mut dyn FnMut(&Self) -> Option<Self>) {
         match replacement(self) {
             Some(new) => *self = new,
             None => self.for_each_part_mut(&mut |part| part.replace(replacement)),
         }
+    }
+
+    /// A condition that holds where both do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::Binary { op: BinaryOp::And, left: Box::new(self), right: Box::new(other) }
     }
 }
 
@@ -92,7 +90,7 @@ impl Select {
     pub fn restrict(&mut self, condition: Expr) {
         self.filter = Some(match self.filter.take() {
             None => condition,
-            Some(before) => Expr::Binary { op: BinaryOp::And, left: Box::new(before), right: Box::new(condition) },
+            Some(before) => before.and(condition),
         });
     }
 }

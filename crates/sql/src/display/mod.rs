@@ -13,7 +13,7 @@ use std::fmt::{Display, Formatter, Result, Write};
 use crate::ast::ObjectName;
 
 /// A name in backticks.
-pub(crate) struct Name<'a>(pub &'a str);
+pub struct Name<'a>(pub &'a str);
 
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -22,7 +22,7 @@ impl Display for Name<'_> {
 }
 
 /// Text in single quotes, so that the lexer gives the same text back.
-pub(crate) struct Text<'a>(pub &'a str);
+pub struct Text<'a>(pub &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
