@@ -55,7 +55,7 @@ fn insert_batch(context: &StatementContext<'_>, name: &ObjectName, batch: &Recor
     if rows == 0 {
         return Ok(0);
     }
-    write(|pending| {
+    write(context.engine, |pending| {
         let database = context.database_of(name)?;
         let table = database.table(&name.name).ok_or_else(no_table)?;
         let schema = table.schema();

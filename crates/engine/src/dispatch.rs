@@ -50,9 +50,9 @@ pub(crate) fn execute_parsed(context: &StatementContext<'_>, statement: &Stateme
         Statement::CompactDatabase { name, start, end } => compact(context, name, start.as_ref(), end.as_ref()),
         Statement::CreateTable(create) => done(table_ddl::create_table(context, create)),
         Statement::CreateChildTables(children) => done(table_ddl::create_children(context, children)),
-        Statement::DropTables(tables) => done(table_ddl::drop_tables(context, tables)),
-        Statement::DropSupertable(table) => done(table_ddl::drop_supertable(context, table)),
-        Statement::AlterTable(alter) => done(table_ddl::alter_table(context, alter)),
+        Statement::DropTables(tables) => changing(context, || table_ddl::drop_tables(context, tables)),
+        Statement::DropSupertable(table) => changing(context, || table_ddl::drop_supertable(context, table)),
+        Statement::AlterTable(alter) => changing(context, || table_ddl::alter_table(context, alter)),
         Statement::CreateIndex(index) => done(table_ddl::create_index(context, index)),
         Statement::DropIndex { name, if_exists } => done(table_ddl::drop_index(context, name, *if_exists)),
         Statement::CreateUser(user) => done(user_ddl::create(context, user)),
@@ -94,6 +94,12 @@ fn refuse_function(function: &CreateFunction) -> Error {
 /// 0x0100 "Operation not supported".
 pub(crate) fn unsupported() -> Error {
     Error::new(code::OPERATION_NOT_SUPPORTED)
+}
+
+/// [`done`] for a statement that changes tables, which waits for a writer that they must not change under.
+fn changing(context: &StatementContext<'_>, change: impl FnOnce() -> Result<()>) -> Result<ResultSet> {
+    let _others_may_too = context.engine.table_changes().read();
+    done(change())
 }
 
 /// The result of a statement that only does something.

@@ -10,7 +10,7 @@ use embudo_query::MemoryBudget;
 use embudo_storage::vfs::{MemoryVfs, RealVfs, Vfs, directory_identity};
 use embudo_storage::{Clock, Scheduler, SystemClock};
 use embudo_types::{Error, Result, Zone, code};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::Session;
 use crate::activity::Activity;
@@ -95,6 +95,8 @@ pub struct Engine {
     activity: Arc<Activity>,
     series: SeriesCache,
     streams: Arc<Streams>,
+    /// Held shared by a statement that changes or drops tables, alone by a writer that they must not change under.
+    table_changes: RwLock<()>,
     hub: Arc<Hub>,
     closed: Mutex<bool>,
 }
@@ -207,6 +209,7 @@ impl Engine {
             activity: Arc::default(),
             series: SeriesCache::new(series_bytes as usize),
             streams,
+            table_changes: RwLock::new(()),
             hub,
             closed: Mutex::new(false),
         })
@@ -273,6 +276,11 @@ impl Engine {
     /// Series that points were written to.
     pub(crate) fn series(&self) -> &SeriesCache {
         &self.series
+    }
+
+    /// Who may change tables now.
+    pub(crate) fn table_changes(&self) -> &RwLock<()> {
+        &self.table_changes
     }
 
     /// Streams that run.

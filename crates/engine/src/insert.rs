@@ -21,7 +21,7 @@ use crate::{file, insert_select};
 pub(crate) fn execute(context: &StatementContext<'_>, sql: &str) -> Result<u64> {
     let insert_context = InsertContext { zone: &context.zone, now: context.now, parameters: context.parameters };
     let mut select = None;
-    let rows = write(|pending| {
+    let rows = write(context.engine, |pending| {
         let mut sink = Sink { context, pending, clause: None, last: None };
         match parse(sql, &insert_context, &mut sink)? {
             InsertOutcome::Rows(_) => Ok(pending.distinct_rows()),

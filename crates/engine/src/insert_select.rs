@@ -18,7 +18,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, insert: &InsertSelect) -> 
     if is_system_database(context.database_name(insert.table.database.as_deref())?) {
         return Err(Error::with(code::IS_NOT_SUPPORTED_IN_SYSTEM_TABLE, "INSERT is not supported in system table query"));
     }
-    write(|pending| {
+    write(context.engine, |pending| {
         let database = context.database_of(&insert.table)?;
         let table = match database.table(&insert.table.name).ok_or_else(no_table)? {
             Table::Super(_) => return Err(Error::with(code::INVALID_OPERATION, "insert data into super table is not supported")),

@@ -14,6 +14,7 @@ use embudo_storage::{BatchColumn, ColumnBatch, Entry, TablesBatch, Uid};
 use embudo_types::{DataType, Error, Precision, Result, Value, code};
 use rustc_hash::FxHashMap;
 
+use crate::Engine;
 use crate::session::StatementContext;
 
 pub(crate) use children::{ChildRows, ChildTarget};
@@ -382,12 +383,14 @@ fn key_bytes(key: Value) -> Vec<u8> {
     }
 }
 
-/// How often a statement whose tables change under it is read.
+/// How often a statement whose tables change under it is read before it keeps them from changing.
 const ATTEMPTS: usize = 5;
 
-/// Runs `gather` and writes what it gathered; again while tables change in between. `gather` must start anew each time.
-pub(crate) fn write(mut gather: impl FnMut(&mut Pending) -> Result<u64>) -> Result<u64> {
-    for _ in 0..ATTEMPTS {
+/// Runs `gather` and writes what it gathered; again while tables change in between, at last with statements that change them held up, so
+/// that a stream of those cannot starve a writer. `gather` must start anew each time.
+pub(crate) fn write(engine: &Engine, mut gather: impl FnMut(&mut Pending) -> Result<u64>) -> Result<u64> {
+    for attempt in 0..=ATTEMPTS {
+        let _undisturbed = (attempt == ATTEMPTS).then(|| engine.table_changes().write());
         let mut pending = Pending::default();
         let rows = gather(&mut pending)?;
         match pending.commit() {

@@ -55,7 +55,7 @@ pub(crate) fn write_lines(context: &StatementContext<'_>, text: &str, options: &
     let name = context.database.as_deref().ok_or_else(|| Error::new(code::DATABASE_NOT_SPECIFIED_OR_AVAILABLE))?;
     let database = context.database_of(&ObjectName { database: Some(name.into()), name: String::new() })?;
     let mut total_rows = 0;
-    let affected_rows = write(|pending| {
+    let affected_rows = write(context.engine, |pending| {
         let number = pending.database(&database, context.now);
         let reading = points::Reading { database: &database, now: context.now, allowed: pending.allowed(number), series: context.engine.series(), options };
         let points = reading.read(text)?;
