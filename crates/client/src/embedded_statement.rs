@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::DataType as ArrowType;
 use embudo_engine::{BoundCells, Session};
-use embudo_types::{DataType, Error, Result, ResultSet, code};
+use embudo_types::{DataType, Error, FieldRole, Result, ResultSet, StatementField, code};
 
 use crate::{
     ingest::{Column, convert},
-    statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind, parameter, plain_ticks},
+    statement::{BoundColumn, Statement, TableBind, parameter, plain_ticks},
 };
 
 /// A statement of a session in this process.
@@ -40,7 +40,7 @@ impl EmbeddedStatement {
     fn tags(&mut self, tags: Vec<BoundColumn>) -> Result<Vec<ArrayRef>> {
         let has_instants = tags.iter().any(|tag| matches!(tag.array.data_type(), ArrowType::Timestamp(..)));
         let fields = if has_instants { self.statement.parameters()? } else { Vec::new() };
-        let mut fields = fields.iter().filter(|field| field.role == embudo_engine::FieldRole::Tag);
+        let mut fields = fields.iter().filter(|field| field.role == FieldRole::Tag);
         let cell = |tag: BoundColumn| match (tag.array.data_type(), fields.next()) {
             (ArrowType::Timestamp(..), Some(field)) => {
                 let rows = tag.array.len();
@@ -70,7 +70,7 @@ impl Statement for EmbeddedStatement {
         if self.statement.lacks_table() && !self.statement.names_supertable() {
             return Err(Error::new(code::STMT_TABLE_NAME_NOT_SET));
         }
-        Ok(self.statement.parameters()?.into_iter().map(field).collect())
+        self.statement.parameters()
     }
 
     fn set_table(&mut self, name: &str) -> Result<()> {
@@ -105,13 +105,4 @@ impl Statement for EmbeddedStatement {
 
 fn cells(columns: Vec<BoundColumn>) -> Vec<BoundCells> {
     columns.into_iter().map(|BoundColumn { data_type: _, array, present }| BoundCells { array, present }).collect()
-}
-
-fn field(field: embudo_engine::StatementField) -> StatementField {
-    let role = match field.role {
-        embudo_engine::FieldRole::Table => FieldRole::Table,
-        embudo_engine::FieldRole::Tag => FieldRole::Tag,
-        embudo_engine::FieldRole::Column => FieldRole::Column,
-    };
-    StatementField { name: field.name, data_type: field.data_type, precision: field.precision, role }
 }

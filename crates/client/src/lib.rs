@@ -36,11 +36,12 @@ mod websocket;
 
 pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, TimeUnit, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
+pub use embudo_types::{FieldRole, StatementField};
 pub use embudo_wire::tmq::configuration as consumer_configuration;
 pub use embudo_wire::tmq::meta_json::encode as meta_json;
 pub use native::abi;
 pub use rest::HttpStatus;
-pub use statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind};
+pub use statement::{BoundColumn, Statement, TableBind};
 pub use subscription::Subscription;
 
 /// Forgets threads of the parent, in the child of a fork; sessions of the parent must not be used or dropped there.

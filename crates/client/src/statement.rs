@@ -4,34 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Decimal128Array, Int64Array, PrimitiveArray, StringArray, cast::AsArray, types::TimestampMillisecondType};
 use arrow_schema::DataType as ArrowType;
-use embudo_types::{DataType, Error, Precision, Result, ResultSet, Zone, arrow, code};
+use embudo_types::{DataType, Error, FieldRole, Precision, Result, ResultSet, StatementField, Zone, arrow, code};
 pub use embudo_wire::stmt2::{BoundColumn, TableBind};
 
 use crate::ingest::{Column, convert};
-
-/// What a `?` of an INSERT stands for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatementField {
-    /// Column or tag; `tbname` for the table's name.
-    pub name: String,
-    /// Its type.
-    pub data_type: DataType,
-    /// Precision of a timestamp.
-    pub precision: Precision,
-    /// Which of the three.
-    pub role: FieldRole,
-}
-
-/// What a field of a statement is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldRole {
-    /// The name of the table.
-    Table,
-    /// A tag of the table.
-    Tag,
-    /// A column of its rows.
-    Column,
-}
 
 /// A statement that is parsed once and bound many times.
 ///

@@ -1,11 +1,11 @@
 //! Prepared statements for transports that carry only text: the rows become INSERT statements of literals, several tables in each.
 
 use arrow_array::{Array, ArrayRef};
-use embudo_types::{DataType, Error, Outcome, Precision, Result, ResultSet, Value, Zone, code};
+use embudo_types::{DataType, Error, FieldRole, Outcome, Precision, Result, ResultSet, StatementField, Value, Zone, code};
 
 use crate::{
     Driver, Request, ingest, insert_text, literal,
-    statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind, fitted, parameter, tables, wrong_count},
+    statement::{BoundColumn, Statement, TableBind, fitted, parameter, tables, wrong_count},
 };
 
 /// Bytes of a statement, short of the longest that a server takes.

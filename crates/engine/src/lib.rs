@@ -38,9 +38,10 @@ mod view_ddl;
 
 pub use activity::Origin;
 pub use embudo_query::CancelToken;
+pub use embudo_types::{FieldRole, StatementField};
 pub use engine::{Engine, EngineOptions, Location, after_fork};
 pub use figures::{EngineFigures, StoreFigures};
 pub use schemaless::{LineOptions, LinesWritten};
 pub use session::Session;
-pub use statement::{BoundCells, FieldRole, Statement, StatementField};
+pub use statement::{BoundCells, Statement};
 pub use subscription::Consumer;

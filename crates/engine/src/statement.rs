@@ -10,7 +10,7 @@ use embudo_catalog::{Database, Schema, Supertable, Table, TableOptions};
 use embudo_sql::ast::{ObjectName, Statement as Tree};
 use embudo_sql::insert::{ColumnRole, Layout, LayoutColumn};
 use embudo_sql::literal::{LiteralContext, convert_value};
-use embudo_types::{DataType, Error, Outcome, Precision, Result, ResultSet, Value, code};
+use embudo_types::{Error, FieldRole, Outcome, Precision, Result, ResultSet, StatementField, Value, code};
 
 use crate::batch_insert::{object_name, refuse_null};
 use crate::bind::{Slot, convert, user_value};
@@ -19,30 +19,6 @@ use crate::pending::{Pending, Refusal, Target};
 use crate::session::{Session, StatementContext};
 use crate::template::InsertTemplate;
 use crate::{dispatch, template};
-
-/// What a `?` of an INSERT stands for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatementField {
-    /// Column or tag; `tbname` for the table's name.
-    pub name: String,
-    /// Its type.
-    pub data_type: DataType,
-    /// Precision of a timestamp.
-    pub precision: Precision,
-    /// Which of the three.
-    pub role: FieldRole,
-}
-
-/// What a field of a statement is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldRole {
-    /// The name of the table.
-    Table,
-    /// A tag of the table.
-    Tag,
-    /// A column of its rows.
-    Column,
-}
 
 /// Cells for one `?`, one a row.
 #[derive(Clone, Debug)]

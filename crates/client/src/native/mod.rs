@@ -16,14 +16,14 @@ use std::{
     time::Duration,
 };
 
-use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
+use embudo_types::{Error, FieldRole, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 
 use crate::{
     ConnectOptions, DEFAULT_PORT, Driver, Dsn, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, Subscription, TimeUnit, Transport,
     deadline::{Deadline, within},
     ingest::column_of_rows,
     literal,
-    statement::{FieldRole, Statement},
+    statement::Statement,
 };
 use library::Library;
 use result::Answer;

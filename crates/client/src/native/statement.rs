@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use embudo_types::{DataType, Error, Precision, Result, ResultSet, Zone, code};
+use embudo_types::{DataType, Error, FieldRole, Precision, Result, ResultSet, StatementField, Zone, code};
 
 use super::{
     Connection,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     literal,
-    statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind, fitted, parameter, tables, wrong_count},
+    statement::{BoundColumn, Statement, TableBind, fitted, parameter, tables, wrong_count},
 };
 
 /// A statement of a native session.

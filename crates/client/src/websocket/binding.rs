@@ -5,17 +5,14 @@ use std::{sync::Arc, time::Instant};
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType as ArrowType;
-use embudo_types::{Error, Result, ResultSet, Value, Zone, arrow, code};
+use embudo_types::{Error, Result, ResultSet, StatementField, Value, Zone, arrow, code};
 
 use super::{
     link::Link,
     result,
     statement::{self, Cache, Lease},
 };
-use crate::{
-    ingest::{Column, column_of_rows, convert},
-    statement::StatementField,
-};
+use crate::ingest::{Column, column_of_rows, convert};
 
 /// One use of the statements of a session.
 pub struct Binding<'a> {

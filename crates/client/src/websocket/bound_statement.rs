@@ -8,7 +8,7 @@ use std::{
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::Schema;
-use embudo_types::{Error, Result, ResultSet, Zone, arrow, code};
+use embudo_types::{Error, FieldRole, Result, ResultSet, StatementField, Zone, arrow, code};
 use embudo_wire::{
     binary_message::{Head, action},
     raw_block,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     literal,
-    statement::{BoundColumn, FieldRole, Statement, StatementField, TableBind, fitted, parameter, tables, timestamp_parameter, wrong_count},
+    statement::{BoundColumn, Statement, TableBind, fitted, parameter, tables, timestamp_parameter, wrong_count},
 };
 
 /// A statement of a WebSocket session.

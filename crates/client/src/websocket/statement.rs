@@ -15,7 +15,7 @@ use arrow_array::{
     },
 };
 use arrow_schema::DataType as ArrowType;
-use embudo_types::{DataType, Error, Precision, Result, Value, code};
+use embudo_types::{DataType, Error, FieldRole, Precision, Result, StatementField, Value, code};
 use embudo_wire::{
     binary_message::{Head, action},
     stmt2::{self, BoundColumn, TableBind},
@@ -26,10 +26,7 @@ use super::{
     link::Link,
     reply::{self, Reply},
 };
-use crate::{
-    literal,
-    statement::{FieldRole, StatementField},
-};
+use crate::literal;
 
 /// Statements that are kept open.
 const KEPT: usize = 16;
