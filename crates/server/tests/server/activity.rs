@@ -8,20 +8,7 @@ use std::{
 use embudo_server::ServerHandle;
 use serde_json::{Value, json};
 
-use crate::{frames::Socket, http::Connection, start};
-
-/// Data and a query on it that takes much longer than any test waits.
-fn slow_query(socket: &mut Socket) -> String {
-    socket.query(1, "CREATE DATABASE d");
-    socket.query(1, "CREATE TABLE d.t (ts TIMESTAMP, v BIGINT)");
-    let values: String = (0..20_000).map(|row| format!("({},{row})", 1_700_000_000_000_i64 + row)).collect();
-    socket.query(1, &format!("INSERT INTO d.t VALUES {values}"));
-    let mut query = "SELECT ts, v FROM d.t".to_owned();
-    for _ in 0..30 {
-        query = format!("SELECT ts, v + 1 AS v FROM ({query}) ORDER BY v DESC, ts");
-    }
-    format!("SELECT COUNT(*) FROM ({query})")
-}
+use crate::{frames::Socket, http::Connection, slow_query, start};
 
 fn rows(server: &ServerHandle, sql: &str) -> Vec<Vec<Value>> {
     let answer = Connection::open(server.address()).sql("/rest/sql", sql);
@@ -53,7 +40,9 @@ fn begin(server: &ServerHandle, sql: &str) -> (Socket, String, u64) {
 #[test]
 fn a_killed_query_ends_soon_and_its_connection_goes_on() {
     let server = start();
-    let sql = slow_query(&mut Socket::log_in(server.address(), ""));
+    let mut socket = Socket::log_in(server.address(), "");
+    let sql = slow_query(|sql| drop(socket.query(1, sql)));
+    drop(socket);
     let mut shortest = Duration::MAX;
     for _ in 0..3 {
         let (mut socket, kill, _) = begin(&server, &sql);
@@ -70,7 +59,9 @@ fn a_killed_query_ends_soon_and_its_connection_goes_on() {
 #[test]
 fn a_killed_connection_ends_with_what_runs_on_it() {
     let server = start();
-    let sql = slow_query(&mut Socket::log_in(server.address(), ""));
+    let mut socket = Socket::log_in(server.address(), "");
+    let sql = slow_query(|sql| drop(socket.query(1, sql)));
+    drop(socket);
     let (mut socket, _, connection) = begin(&server, &sql);
     let begun = Instant::now();
     Connection::open(server.address()).sql("/rest/sql", &format!("KILL CONNECTION {connection}"));

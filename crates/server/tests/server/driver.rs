@@ -11,7 +11,7 @@ use embudo_client::{ConnectOptions, Driver, Dsn, connect};
 use embudo_server::{ServerHandle, ServerOptions};
 use embudo_types::{DataType, Outcome, Precision, Value, arrow, code};
 
-use crate::{start, start_with};
+use crate::{slow_query, start, start_with};
 
 fn open(server: &ServerHandle, rest: &str) -> Box<dyn Driver> {
     try_open(server, rest).unwrap()
@@ -238,7 +238,7 @@ fn start_with_port(port: u16) -> ServerHandle {
 fn a_slow_answer_times_out_and_interruption_ends_a_call() {
     let server = start();
     let driver = open(&server, "");
-    let slow = slow_query(&*driver);
+    let slow = slow_query(|sql| drop(run(&*driver, sql)));
     let request = embudo_client::Request { sql: &slow, timeout: Some(Duration::from_millis(50)), ..Default::default() };
     let failed = driver.run(&request).and_then(embudo_types::ResultSet::collect).unwrap_err();
     assert_eq!(failed.code(), code::CONN_READ_TIMEOUT);
@@ -249,21 +249,6 @@ fn a_slow_answer_times_out_and_interruption_ends_a_call() {
         assert_eq!(running.join().unwrap().unwrap_err().code(), code::QUERY_TERMINATED);
     });
     assert_eq!(numbers(&run(&*driver, "SELECT 1")), [1]);
-}
-
-/// A join of a table with itself that takes much longer than any test waits.
-fn slow_query(driver: &dyn Driver) -> String {
-    run(driver, "CREATE DATABASE slow");
-    run(driver, "CREATE STABLE slow.s (ts TIMESTAMP, v BIGINT) TAGS (g INT)");
-    for child in 0..4 {
-        let values: String = (0..10_000).map(|row| format!("({},{row})", 1_700_000_000_000_i64 + row)).collect();
-        run(driver, &format!("INSERT INTO slow.c{child} USING slow.s TAGS ({child}) VALUES {values}"));
-    }
-    let mut query = "SELECT ts, v FROM slow.s".to_owned();
-    for _ in 0..30 {
-        query = format!("SELECT ts, v + 1 AS v FROM ({query}) ORDER BY v DESC, ts");
-    }
-    format!("SELECT COUNT(*) FROM ({query})")
 }
 
 #[test]

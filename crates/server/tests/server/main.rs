@@ -35,3 +35,17 @@ fn start_with(mut options: ServerOptions) -> ServerHandle {
     let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() }).unwrap();
     Server::start(engine, options).unwrap()
 }
+
+/// Makes a database `slow` with `run`, and gives a query on it that takes much longer than any test waits: many sorts, each short, since
+/// what ends a query is looked for between them.
+fn slow_query(mut run: impl FnMut(&str)) -> String {
+    run("CREATE DATABASE slow");
+    run("CREATE TABLE slow.t (ts TIMESTAMP, v BIGINT)");
+    let values: String = (0..20_000).map(|row| format!("({},{row})", 1_700_000_000_000_i64 + row)).collect();
+    run(&format!("INSERT INTO slow.t VALUES {values}"));
+    let mut query = "SELECT ts, v FROM slow.t".to_owned();
+    for _ in 0..30 {
+        query = format!("SELECT ts, v + 1 AS v FROM ({query}) ORDER BY v DESC, ts");
+    }
+    vec![format!("SELECT COUNT(*) FROM ({query})"); 20].join(" UNION ALL ")
+}

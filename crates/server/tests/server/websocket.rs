@@ -13,7 +13,7 @@ use embudo_wire::{
 };
 use serde_json::{Value, json};
 
-use crate::{frames::Socket, start, start_with};
+use crate::{frames::Socket, slow_query, start, start_with};
 
 fn binary(request: u64, resource: u64, action: u64, body: &[u8]) -> Message {
     let mut bytes = Head { request, resource, action }.to_bytes();
@@ -183,16 +183,9 @@ fn replies_overtake_and_none_is_lost() {
 fn a_client_that_leaves_takes_its_queries_along() {
     let server = start();
     let mut socket = Socket::log_in(server.address(), "");
-    socket.query(1, "CREATE DATABASE d");
-    socket.query(1, "CREATE TABLE d.t (ts TIMESTAMP, v BIGINT)");
-    let values: String = (0..20_000).map(|row| format!("({},{row})", 1_700_000_000_000_i64 + row)).collect();
-    socket.query(1, &format!("INSERT INTO d.t VALUES {values}"));
-    let mut query = "SELECT ts, v FROM d.t".to_owned();
-    for _ in 0..30 {
-        query = format!("SELECT ts, v + 1 AS v FROM ({query}) ORDER BY v DESC, ts");
-    }
+    let query = slow_query(|sql| drop(socket.query(1, sql)));
     let mut leaving = Socket::log_in(server.address(), "");
-    leaving.text(&json!({"action": "query", "args": {"req_id": 1, "sql": format!("SELECT COUNT(*) FROM ({query})")}}).to_string());
+    leaving.text(&json!({"action": "query", "args": {"req_id": 1, "sql": query}}).to_string());
     std::thread::sleep(Duration::from_millis(50));
     drop(leaving);
     let begun = Instant::now();
