@@ -10,6 +10,7 @@ mod answer;
 mod authentication;
 mod compression;
 mod connections;
+mod incoming;
 mod ingest;
 mod log_text;
 mod metrics;

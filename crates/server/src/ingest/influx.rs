@@ -1,29 +1,25 @@
 //! `POST /influxdb/v1/write`: InfluxDB lines (spec/protocols.md 2.1). `POST /api/v2/write`, the path of InfluxDB 2, is the same, with the
 //! database as `bucket` and a user's `name:password` as the token.
 
-use std::sync::Arc;
-
 use axum::{
-    body::Body,
-    extract::{RawQuery, State as Shared},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use embudo_wire::schemaless::LineProtocol;
 
 use super::request::{Failure, Request};
-use crate::{authentication::ClientAddress, refusal::JSON, router::State};
+use crate::{incoming::Incoming, refusal::JSON};
 
 /// Writes lines into the database that the URL names.
-pub async fn write(Shared(state): Shared<Arc<State>>, client: ClientAddress, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
-    match try_write(state, client, query.as_deref(), &headers, body).await {
+pub async fn write(incoming: Incoming) -> Response {
+    match try_write(incoming).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(failure) => respond(&failure),
     }
 }
 
-async fn try_write(state: Arc<State>, client: ClientAddress, query: Option<&str>, headers: &HeaderMap, body: Body) -> Result<(), Failure> {
-    let mut request = Request::read(state, client, query, headers, body, true).await?;
+async fn try_write(incoming: Incoming) -> Result<(), Failure> {
+    let mut request = Request::read(incoming, true).await?;
     let database = request.parameters.database.take().ok_or_else(|| Failure::parameter("db", "db required".into()))?;
     Ok(request.write_lines(database, LineProtocol::Influx).await?)
 }

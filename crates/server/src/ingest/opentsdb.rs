@@ -1,54 +1,29 @@
 //! `POST /opentsdb/v1/put/{json,telnet}/{database}`: OpenTSDB's two forms of points (spec/protocols.md 2.2).
 
-use std::sync::Arc;
-
 use axum::{
-    body::Body,
-    extract::{Path, RawQuery, State as Shared},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    extract::Path,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use embudo_wire::schemaless::LineProtocol;
 use serde_json::json;
 
 use super::request::{Failure, Request};
-use crate::{authentication::ClientAddress, refusal::JSON, router::State};
+use crate::{incoming::Incoming, refusal::JSON};
 
 /// Writes an object or an array of objects.
-pub async fn put_json(
-    state: Shared<Arc<State>>,
-    client: ClientAddress,
-    Path(database): Path<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    put(state.0, client, database, LineProtocol::Json, query, headers, body).await
+pub async fn put_json(Path(database): Path<String>, incoming: Incoming) -> Response {
+    put(incoming, database, LineProtocol::Json).await
 }
 
 /// Writes lines.
-pub async fn put_telnet(
-    state: Shared<Arc<State>>,
-    client: ClientAddress,
-    Path(database): Path<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    put(state.0, client, database, LineProtocol::Telnet, query, headers, body).await
+pub async fn put_telnet(Path(database): Path<String>, incoming: Incoming) -> Response {
+    put(incoming, database, LineProtocol::Telnet).await
 }
 
-async fn put(
-    state: Arc<State>,
-    client: ClientAddress,
-    database: String,
-    protocol: LineProtocol,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn put(incoming: Incoming, database: String, protocol: LineProtocol) -> Response {
     let written = async {
-        let request = Request::read(state, client, query.as_deref(), &headers, body, false).await?;
+        let request = Request::read(incoming, false).await?;
         Ok::<(), Failure>(request.write_lines(database, protocol).await?)
     };
     match written.await {

@@ -6,10 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use arrow_array::{Array, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray, cast::AsArray, types::Float64Type};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use axum::{
-    body::Body,
-    extract::{Path, RawQuery, State as Shared},
+    extract::Path,
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderValue, StatusCode,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
@@ -20,37 +19,23 @@ use embudo_wire::prometheus::{Label, LabelMatcher, Query, QueryResult, ReadReque
 use regex::Regex;
 
 use super::request::{Failure, Parameters, Request};
-use crate::{authentication::ClientAddress, router::State};
+use crate::incoming::Incoming;
 
 const CREATE: &str = "CREATE STABLE IF NOT EXISTS metrics (ts TIMESTAMP, v DOUBLE) TAGS (labels JSON)";
 /// Label sets that one statement makes children for.
 const CHILDREN_AT_ONCE: usize = 500;
 
 /// Stores samples.
-pub async fn remote_write(
-    state: Shared<Arc<State>>,
-    client: ClientAddress,
-    Path(database): Path<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    match run(state.0, client, database, query, headers, body, write).await {
+pub async fn remote_write(Path(database): Path<String>, incoming: Incoming) -> Response {
+    match run(incoming, database, write).await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(failure) => respond(failure),
     }
 }
 
 /// Gives the samples that queries ask for.
-pub async fn remote_read(
-    state: Shared<Arc<State>>,
-    client: ClientAddress,
-    Path(database): Path<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    match run(state.0, client, database, query, headers, body, read).await {
+pub async fn remote_read(Path(database): Path<String>, incoming: Incoming) -> Response {
+    match run(incoming, database, read).await {
         Ok(body) => {
             let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf")), (CONTENT_ENCODING, HeaderValue::from_static("snappy"))];
             (StatusCode::ACCEPTED, headers, body).into_response()
@@ -64,16 +49,8 @@ fn respond(failure: Failure) -> Response {
 }
 
 /// Reads a request and runs it; a body that cannot be decoded is the client's fault.
-async fn run<T: Send + 'static>(
-    state: Arc<State>,
-    client: ClientAddress,
-    database: String,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-    work: fn(&Session, &Parameters, Compressed<'_>) -> Result<T>,
-) -> Result<T, Failure> {
-    let request = Request::read(state, client, query.as_deref(), &headers, body, false).await?;
+async fn run<T: Send + 'static>(incoming: Incoming, database: String, work: fn(&Session, &Parameters, Compressed<'_>) -> Result<T>) -> Result<T, Failure> {
+    let request = Request::read(incoming, false).await?;
     let limit = request.state.options.body_bytes;
     let outcome = request.run(database, move |session, parameters, bytes| work(session, parameters, Compressed { bytes, limit })).await;
     outcome.map_err(|error| match error.code() {

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
-};
+use axum::http::{StatusCode, header::AUTHORIZATION};
 use embudo_engine::{LineOptions, Session};
 use embudo_types::{Error, Result, code};
 use embudo_wire::{
@@ -14,7 +11,8 @@ use embudo_wire::{
 };
 
 use crate::{
-    authentication::{self, Attempt, Claim, ClientAddress},
+    authentication::{self, Attempt, Claim},
+    incoming::Incoming,
     refusal::Refusal,
     rest::body::{self, Held},
     router::State,
@@ -108,15 +106,16 @@ pub struct Request {
 
 impl Request {
     /// Takes a request apart. `in_url`: whether `u` and `p` count, before the header.
-    pub async fn read(state: Arc<State>, client: ClientAddress, query: Option<&str>, headers: &HeaderMap, body: Body, in_url: bool) -> Result<Self, Failure> {
-        let mut parameters = Parameters::parse(query)?;
+    pub async fn read(incoming: Incoming, in_url: bool) -> Result<Self, Failure> {
+        let Incoming { state, client, query, headers, body } = incoming;
+        let mut parameters = Parameters::parse(query.as_deref())?;
         let claim = match (parameters.user.take(), parameters.password.take()) {
             (Some(user), Some(password)) if in_url => Claim::Password(Credentials { user, password }),
-            _ => authentication::claim(headers, parameters.token.as_deref()).map_err(|_| {
+            _ => authentication::claim(&headers, parameters.token.as_deref()).map_err(|_| {
                 Failure::new(StatusCode::UNAUTHORIZED, if headers.contains_key(AUTHORIZATION) { "unsupported auth type" } else { "auth needed" })
             })?,
         };
-        let body = body::read_bytes(headers, body, &state.options, &state.bodies).await?;
+        let body = body::read_bytes(&headers, body, &state.options, &state.bodies).await?;
         let attempt = Attempt::new(Arc::clone(&state), client.0, claim).await?;
         tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = attempt.user(), bytes = body.len(), "ingest");
         Ok(Self { state, parameters, attempt, body })

@@ -2,23 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::State as Shared,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::StatusCode, response::Response};
 use embudo_types::{Code, Error, code};
 
 use super::body::read_bytes;
 use crate::{
-    authentication::{Attempt, ClientAddress, claim},
+    authentication::{Attempt, claim},
+    incoming::Incoming,
     refusal::{Refusal, message},
-    router::State,
 };
 
 /// Changes it.
-pub async fn change(Shared(state): Shared<Arc<State>>, client: ClientAddress, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+pub async fn change(incoming: Incoming) -> Result<Response, Refusal> {
+    let Incoming { state, client, query: _, headers, body } = incoming;
     let claim = claim(&headers, None)?;
     let body = read_bytes(&headers, body, &state.options, &state.bodies).await?;
     let attempt = Attempt::new(Arc::clone(&state), client.0, claim).await?;

@@ -8,12 +8,7 @@ use std::{
     time::Instant,
 };
 
-use axum::{
-    body::Body,
-    extract::{Path as InPath, RawQuery, State as Shared},
-    http::{HeaderMap, header::ACCEPT_ENCODING},
-    response::Response,
-};
+use axum::{extract::Path as InPath, http::header::ACCEPT_ENCODING, response::Response};
 use embudo_engine::Session;
 use embudo_types::{Error, Result, Zone, code};
 use embudo_wire::rest;
@@ -24,33 +19,27 @@ use super::{
 };
 use crate::{
     answer::{self, Form, Piece},
-    authentication::{Attempt, ClientAddress, claim},
+    authentication::{Attempt, claim},
     compression::accepts_gzip,
+    incoming::Incoming,
     log_text::Loggable,
     refusal::Refusal,
     router::State,
 };
 
 /// Runs a statement without a database.
-pub async fn run(state: Shared<Arc<State>>, client: ClientAddress, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(state.0, client, Path::default(), query, headers, body).await
+pub async fn run(incoming: Incoming) -> Response {
+    respond(incoming, Path::default()).await
 }
 
 /// `/rest/sqlt`, which TDengine 2 had: timestamps come as numbers.
-pub async fn run_with_numbers(state: Shared<Arc<State>>, client: ClientAddress, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(state.0, client, Path { database: None, epoch: true }, query, headers, body).await
+pub async fn run_with_numbers(incoming: Incoming) -> Response {
+    respond(incoming, Path { database: None, epoch: true }).await
 }
 
 /// The same in a database.
-pub async fn run_with_numbers_in_database(
-    state: Shared<Arc<State>>,
-    client: ClientAddress,
-    InPath(database): InPath<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    respond(state.0, client, Path { database: Some(database), epoch: true }, query, headers, body).await
+pub async fn run_with_numbers_in_database(InPath(database): InPath<String>, incoming: Incoming) -> Response {
+    respond(incoming, Path { database: Some(database), epoch: true }).await
 }
 
 /// What the path says.
@@ -62,42 +51,29 @@ struct Path {
 }
 
 /// Runs a statement in a database. One that does not exist is no error of its own: the statement may not need it.
-pub async fn run_in_database(
-    state: Shared<Arc<State>>,
-    client: ClientAddress,
-    InPath(database): InPath<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    respond(state.0, client, Path { database: Some(database), epoch: false }, query, headers, body).await
+pub async fn run_in_database(InPath(database): InPath<String>, incoming: Incoming) -> Response {
+    respond(incoming, Path { database: Some(database), epoch: false }).await
 }
 
-async fn respond(state: Arc<State>, client: ClientAddress, path: Path, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
-    let gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
-    match answer(&state, client, path, query.as_deref(), &headers, body, gzip).await {
+async fn respond(incoming: Incoming, path: Path) -> Response {
+    let gzip = incoming.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
+    let state = Arc::clone(&incoming.state);
+    match answer(incoming, path, gzip).await {
         Ok(piece) => piece.into_response(gzip, state.turns.clone(), state.options.result_timeout),
         Err(refusal) => refusal.respond(gzip),
     }
 }
 
-async fn answer(
-    state: &Arc<State>,
-    client: ClientAddress,
-    path: Path,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    body: Body,
-    gzip: bool,
-) -> Result<Piece, Refusal> {
-    let parameters = Parameters::parse(query)?;
-    let claim = claim(headers, parameters.token.as_deref())?;
-    let statement = read_statement(headers, body, &state.options, &state.bodies).await?;
-    let attempt = Attempt::new(Arc::clone(state), client.0, claim).await?;
+async fn answer(incoming: Incoming, path: Path, gzip: bool) -> Result<Piece, Refusal> {
+    let Incoming { state, client, query, headers, body } = incoming;
+    let parameters = Parameters::parse(query.as_deref())?;
+    let claim = claim(&headers, parameters.token.as_deref())?;
+    let statement = read_statement(&headers, body, &state.options, &state.bodies).await?;
+    let attempt = Attempt::new(Arc::clone(&state), client.0, claim).await?;
     let started = Instant::now();
     tracing::debug!(request_id = parameters.request_id, application = parameters.application, user = attempt.user(), "{}", Loggable(&statement));
     let call = Arc::new(Call {
-        state: Arc::clone(state),
+        state: Arc::clone(&state),
         attempt,
         database: path.database,
         zone: parameters.session_zone,

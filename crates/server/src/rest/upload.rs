@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, cast::AsArray};
 use axum::{
-    body::Body,
-    extract::{RawQuery, State as Shared},
-    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use embudo_engine::Session;
@@ -20,22 +18,17 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    authentication::{Attempt, ClientAddress, claim},
+    authentication::{Attempt, claim},
+    incoming::Incoming,
     refusal::Refusal,
-    router::State,
 };
 
 /// Bytes of a statement.
 const STATEMENT: usize = 1_000_000;
 
 /// Writes the rows and tells how many.
-pub async fn write(
-    Shared(state): Shared<Arc<State>>,
-    client: ClientAddress,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub async fn write(incoming: Incoming) -> Result<Response, Refusal> {
+    let Incoming { state, client, query, headers, body } = incoming;
     let parameters = Parameters::parse(query.as_deref())?;
     let claim = claim(&headers, parameters.token.as_deref())?;
     let parameter = |wanted: &str| {

@@ -3,28 +3,21 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
-    extract::{Path, RawQuery, State as Shared},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    extract::Path,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 
 use super::{body::read_bytes, parameters::Parameters};
 use crate::{
-    authentication::{Attempt, ClientAddress, claim},
+    authentication::{Attempt, claim},
+    incoming::Incoming,
     refusal::{JSON, Refusal},
-    router::State,
 };
 
 /// Tells the vgroups, in the order of the names.
-pub async fn tell(
-    Shared(state): Shared<Arc<State>>,
-    client: ClientAddress,
-    Path(database): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub async fn tell(Path(database): Path<String>, incoming: Incoming) -> Result<Response, Refusal> {
+    let Incoming { state, client, query, headers, body } = incoming;
     let parameters = Parameters::parse(query.as_deref())?;
     let claim = claim(&headers, parameters.token.as_deref())?;
     let body = read_bytes(&headers, body, &state.options, &state.bodies).await?;
