@@ -33,6 +33,7 @@ from embudo.rows import tuple_row
 from embudo.subscription import Message
 from embudo.subscription import Subscription as BlockingSubscription
 from embudo.subscription import configuration as keys
+from embudo.views import ResultView, SessionView
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -123,7 +124,7 @@ def connect(
     return _Connecting(opened)
 
 
-class Connection(Generic[RowT]):
+class Connection(SessionView, Generic[RowT]):
     """A session of one event loop. Its tasks may share it: over a WebSocket and embedded their statements run at the same time.
 
     As an asynchronous context manager it closes itself.
@@ -133,26 +134,6 @@ class Connection(Generic[RowT]):
         self._session = session
         self._port = port
         self.row_factory = row_factory
-
-    @property
-    def transport(self) -> str:
-        """How the database is reached: ``embedded``, ``websocket`` or ``rest``."""
-        return self._session.transport
-
-    @property
-    def dsn(self) -> str:
-        """Where to, with secrets masked."""
-        return self._session.dsn
-
-    @property
-    def timezone(self) -> str:
-        """Name of the zone that reads times without one, aligns days and labels results."""
-        return self._session.zone
-
-    @property
-    def closed(self) -> bool:
-        """Whether :meth:`close` was called."""
-        return self._session.closed
 
     async def server_version(self) -> str:
         """What ``SELECT SERVER_VERSION()`` gives."""
@@ -283,7 +264,7 @@ class Connection(Generic[RowT]):
         return f"<embudo.aio.Connection {self.dsn} ({self.transport}{', closed' if self.closed else ''})>"
 
 
-class Cursor(Generic[RowT]):
+class Cursor(ResultView, Generic[RowT]):
     """Runs statements and reads their results, each once, as rows or as a frame. It belongs to one task at a time."""
 
     #: Rows that ``fetchmany`` reads without a size.
@@ -311,21 +292,6 @@ class Cursor(Generic[RowT]):
     def connection(self) -> Connection[Any]:
         """The connection that made this cursor."""
         return self._connection
-
-    @property
-    def description(self) -> list[Column] | None:
-        """A tuple for every column of the result; None for a statement without rows."""
-        return self._description
-
-    @property
-    def rowcount(self) -> int:
-        """Rows written or removed; for a query its rows once all are read, -1 before."""
-        return self._rowcount
-
-    @property
-    def rownumber(self) -> int | None:
-        """How many rows were read; None without a result."""
-        return None if self._result is None else self._read
 
     async def execute(
         self,

@@ -10,6 +10,7 @@ from embudo import _embudo, errors
 from embudo.cursor import Cursor
 from embudo.logger import quiet
 from embudo.rows import tuple_row
+from embudo.views import SessionView
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -96,7 +97,7 @@ def _option(value: object) -> str:
     return key if isinstance(key, str) else str(value)
 
 
-class Connection(Generic[RowT]):
+class Connection(SessionView, Generic[RowT]):
     """A session: current database, time zone, user. Threads may share it; their calls take turns.
 
     As a context manager it closes itself.
@@ -116,26 +117,6 @@ class Connection(Generic[RowT]):
     def __init__(self, session: _embudo.Session, row_factory: RowFactory[RowT]) -> None:
         self._session = session
         self.row_factory = row_factory
-
-    @property
-    def transport(self) -> str:
-        """How the database is reached: ``embedded``, ``websocket``, ``rest`` or ``native``."""
-        return self._session.transport
-
-    @property
-    def dsn(self) -> str:
-        """Where to, with secrets masked."""
-        return self._session.dsn
-
-    @property
-    def timezone(self) -> str:
-        """Name of the zone that reads times without one, aligns days and labels results."""
-        return self._session.zone
-
-    @property
-    def closed(self) -> bool:
-        """Whether :meth:`close` was called."""
-        return self._session.closed
 
     @property
     def server_version(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from embudo import errors
 from embudo.logger import quiet
 from embudo.rows import tuple_row
+from embudo.views import ResultView
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +33,7 @@ Column = tuple[str, int, None, int, int | None, int | None, bool]
 _DECIMALS = (17, 21)
 
 
-class Cursor(Generic[RowT]):
+class Cursor(ResultView, Generic[RowT]):
     """Runs statements and reads their results. It belongs to one thread at a time.
 
     ``fetchone``, ``fetchmany``, ``fetchall`` and iteration read rows; ``df``, ``pl``, ``arrow``, ``numpy`` take all rows that
@@ -58,21 +59,6 @@ class Cursor(Generic[RowT]):
     def connection(self) -> Connection[Any]:
         """The connection that made this cursor."""
         return self._connection
-
-    @property
-    def description(self) -> list[Column] | None:
-        """A tuple for every column of the result; None for a statement without rows."""
-        return self._description
-
-    @property
-    def rowcount(self) -> int:
-        """Rows written or removed; for a query its rows once all are read, -1 before."""
-        return self._rowcount
-
-    @property
-    def rownumber(self) -> int | None:
-        """How many rows were read; None without a result."""
-        return None if self._result is None else self._read
 
     @property
     def lastrowid(self) -> None:
