@@ -315,6 +315,14 @@ pub fn no_statement() -> Error {
     invalid("no statement")
 }
 
+/// A statement's error as its status has it, or that there is none such.
+pub fn status_text(of: Option<*const c_char>) -> *const c_char {
+    of.unwrap_or_else(|| {
+        boundary::set_last(Status::of(&no_statement()));
+        boundary::last_text()
+    })
+}
+
 /// Does something with a statement; its outcome is the statement's status too.
 fn with<T>(stmt: *mut c_void, otherwise: T, work: impl FnOnce(&mut Inner) -> Result<T>) -> (c_int, T) {
     let Some(statement) = handle::find::<Statement>(stmt) else {
@@ -550,13 +558,7 @@ pub extern "C" fn taos_stmt_affected_rows_once(stmt: *mut c_void) -> c_int {
 /// Text of the last call's error; it lives until the next call.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_stmt_errstr(stmt: *mut c_void) -> *const c_char {
-    quietly(c"".as_ptr(), || {
-        if let Some(statement) = handle::find::<Statement>(stmt) {
-            return statement.lock().status.text();
-        }
-        boundary::set_last(Status::of(&no_statement()));
-        boundary::last_text()
-    })
+    quietly(c"".as_ptr(), || status_text(handle::find::<Statement>(stmt).map(|statement| statement.lock().status.text())))
 }
 
 /// Ends a statement, and what its query gave.

@@ -20,7 +20,7 @@ use crate::{
     connection::Connection,
     handle,
     result::QueryResult,
-    statement::{Prepared, description, misuse, no_statement, statement_text},
+    statement::{Prepared, description, misuse, no_statement, statement_text, status_text},
     worker,
 };
 
@@ -442,13 +442,7 @@ pub extern "C" fn taos_stmt2_free_fields(_stmt: *mut c_void, fields: *mut FieldA
 /// Text of the last call's error; it lives until the next call.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_stmt2_error(stmt: *mut c_void) -> *const c_char {
-    quietly(c"".as_ptr(), || {
-        if let Some(statement) = handle::find::<Statement2>(stmt) {
-            return statement.lock().status.text();
-        }
-        boundary::set_last(Status::of(&no_statement()));
-        boundary::last_text()
-    })
+    quietly(c"".as_ptr(), || status_text(handle::find::<Statement2>(stmt).map(|statement| statement.lock().status.text())))
 }
 
 /// Ends a statement, and what its query gave.
