@@ -6,23 +6,77 @@ What stands for a pointer is an object: a session, a :class:`Result`, a statemen
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from embudo import _embudo
 from embudo import errors as typed
 from embudo.compat.taos import asynchronous, error
-from embudo.compat.taos.bind import Bound
-from embudo.compat.taos.bind2 import TaosStmt2BindV
+from embudo.compat.taos.cinterface_consumer import (
+    TmqTopicAssignment,
+    TmqTopicAssignments,
+    tmq_commit_offset_sync,
+    tmq_commit_sync,
+    tmq_committed,
+    tmq_conf_destroy,
+    tmq_conf_new,
+    tmq_conf_set,
+    tmq_conf_set_auto_commit_cb,
+    tmq_consumer_close,
+    tmq_consumer_new,
+    tmq_consumer_poll,
+    tmq_err2str,
+    tmq_get_db_name,
+    tmq_get_res_type,
+    tmq_get_table_name,
+    tmq_get_topic_assignment,
+    tmq_get_topic_name,
+    tmq_get_vgroup_id,
+    tmq_get_vgroup_offset,
+    tmq_list_append,
+    tmq_list_destroy,
+    tmq_list_new,
+    tmq_list_to_c_array,
+    tmq_offset_seek,
+    tmq_position,
+    tmq_subscribe,
+    tmq_subscription,
+    tmq_unsubscribe,
+)
+from embudo.compat.taos.cinterface_result import Result, Row, RowPointer
+from embudo.compat.taos.cinterface_statement import (
+    taos_stmt2_bind_param,
+    taos_stmt2_close,
+    taos_stmt2_error,
+    taos_stmt2_exec,
+    taos_stmt2_get_fields,
+    taos_stmt2_init,
+    taos_stmt2_is_insert,
+    taos_stmt2_prepare,
+    taos_stmt2_result,
+    taos_stmt_add_batch,
+    taos_stmt_affected_rows,
+    taos_stmt_bind_param,
+    taos_stmt_bind_param_batch,
+    taos_stmt_bind_single_param_batch,
+    taos_stmt_close,
+    taos_stmt_errstr,
+    taos_stmt_execute,
+    taos_stmt_init,
+    taos_stmt_init_with_reqid,
+    taos_stmt_is_insert,
+    taos_stmt_num_params,
+    taos_stmt_prepare,
+    taos_stmt_set_tbname,
+    taos_stmt_set_tbname_tags,
+    taos_stmt_use_result,
+)
 from embudo.compat.taos.connection import CLIENT_VERSION, TaosConnection
 from embudo.compat.taos.constants import FieldType, TaosOption
 from embudo.compat.taos.field import TaosField, TaosFields, set_tz
-from embudo.compat.taos.field_v3 import TaosFieldAllCls, TaosFieldE, TaosFieldEs
-from embudo.compat.taos.result import printed, style
-from embudo.compat.taos.statement import StatementHandle
-from embudo.compat.taos.statement2 import TaosStmt2, TaosStmt2Option, TaosStmt2OptionImpl
+from embudo.compat.taos.field_v3 import TaosFieldE, TaosFieldEs
+from embudo.compat.taos.result import printed
 from embudo.compat.taos.subscription import SubscriptionHandle, TaosSubscription, start
-from embudo.compat.taos.tmq import Consumer, Message, TopicPartition
 
 __all__ = [
     "IS_V3",
@@ -163,38 +217,6 @@ async_query_with_reqid_callback_type = async_query_callback_type
 async_fetch_rows_callback_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 subscribe_callback_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 tmq_commit_cb = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-
-Row = tuple[Any, ...]
-
-
-class RowPointer(tuple[Any, ...]):
-    """A row that knows the precision of its times."""
-
-    precision: int = FieldType.C_TIMESTAMP_MILLI
-
-
-class Result:
-    """What a statement gave, and the block that is being read."""
-
-    def __init__(self, result: _embudo.Result) -> None:
-        self.result: _embudo.Result | None = result
-        self.affected = result.affected or 0
-        self.described = [] if result.affected is not None else result.fields
-        self.precision = result.precision
-        self.block: list[Row] = []
-
-    def rows(self, count: int | None, decode_binary: bool) -> list[Row]:
-        """The next rows: as many, or those of the next block."""
-        if self.result is None:
-            raise error.ResultError("no result object")
-        if not self.described:
-            return []
-        shown = style(decode_binary)
-        try:
-            self.block = self.result.block(shown) if count is None else self.result.rows(count, shown)
-        except typed.Error as failure:
-            raise error.translated(failure) from failure
-        return self.block
 
 
 def unsupported_methods() -> None:
@@ -542,182 +564,6 @@ def taos_unsubscribe(sub: SubscriptionHandle, keep_progress: bool) -> None:
     TaosSubscription(sub).close(keep_progress)
 
 
-# Statements of the first kind.
-
-
-class _Statement:
-    """A statement between its calls: the table, its tags, the columns that are bound and not yet added."""
-
-    def __init__(self, session: _embudo.Session) -> None:
-        self.handle = StatementHandle(session)
-        self.name: str | None = None
-        self.tags: list[_embudo.Column] | None = None
-        self.columns: dict[int, _embudo.Column] = {}
-        self.error = "success"
-
-
-def _guarded(stmt: _Statement, work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    except typed.Error as failure:
-        stmt.error = failure.msg
-        raise error.translated(failure, error.StatementError) from failure
-
-
-def taos_stmt_init(connection: _embudo.Session) -> _Statement:
-    """A statement."""
-    return _Statement(connection)
-
-
-def taos_stmt_init_with_reqid(connection: _embudo.Session, req_id: int) -> _Statement:
-    """A statement."""
-    return _Statement(connection)
-
-
-def taos_stmt_prepare(stmt: _Statement, sql: str) -> None:
-    """Prepares it."""
-    _guarded(stmt, lambda: stmt.handle.prepare(sql))
-
-
-def taos_stmt_close(stmt: _Statement) -> None:
-    """Lets it go."""
-    stmt.handle.close()
-
-
-def taos_stmt_errstr(stmt: _Statement) -> str:
-    """The text of the last failure."""
-    return stmt.error
-
-
-def taos_stmt_set_tbname(stmt: _Statement, name: str) -> None:
-    """Names the table."""
-    _guarded(stmt, lambda: stmt.handle.statement().set_table(name))
-    stmt.name, stmt.tags = name, None
-
-
-def taos_stmt_set_tbname_tags(stmt: _Statement, name: str, tags: Sequence[Bound]) -> None:
-    """Names the table and gives its tags."""
-    taos_stmt_set_tbname(stmt, name)
-    stmt.tags = [tag.column() for tag in tags]
-
-
-def taos_stmt_is_insert(stmt: _Statement) -> bool:
-    """Whether this is an INSERT."""
-    return stmt.handle.statement().is_insert
-
-
-def taos_stmt_num_params(stmt: _Statement) -> int:
-    """How many ``?`` there are."""
-    count: int = _guarded(stmt, lambda: stmt.handle.statement().parameter_count())
-    return count
-
-
-def taos_stmt_bind_param(stmt: _Statement, bind: Sequence[Bound]) -> None:
-    """Binds one value for each ``?`` of the row."""
-    stmt.columns = {at: one.column() for at, one in enumerate(bind)}
-
-
-def taos_stmt_bind_param_batch(stmt: _Statement, bind: Sequence[Bound]) -> None:
-    """Binds one column for each ``?`` of the row."""
-    stmt.columns = {at: one.column() for at, one in enumerate(bind)}
-
-
-def taos_stmt_bind_single_param_batch(stmt: _Statement, bind: Bound, col: int) -> None:
-    """Binds one column."""
-    stmt.columns[col] = bind.column()
-
-
-def taos_stmt_add_batch(stmt: _Statement) -> None:
-    """Adds what was bound."""
-    columns = [column for _, column in sorted(stmt.columns.items())]
-    stmt.columns = {}
-    statement = stmt.handle.statement()
-    if statement.is_insert:
-        _guarded(stmt, lambda: statement.bind([(stmt.name, stmt.tags, columns)]))
-    else:
-        stmt.handle.parameters = columns
-
-
-def taos_stmt_execute(stmt: _Statement) -> None:
-    """Writes what was added, or runs the query."""
-    if stmt.columns and not stmt.handle.statement().is_insert:
-        taos_stmt_add_batch(stmt)
-    _guarded(stmt, stmt.handle.execute)
-
-
-def taos_stmt_use_result(stmt: _Statement) -> Result:
-    """What the query gave."""
-    taken = stmt.handle.take(True)._result
-    if taken is None:
-        raise error.StatementError("Stmt API usage error", 0x022A - 0x8000_0000)
-    return Result(taken)
-
-
-def taos_stmt_affected_rows(stmt: _Statement) -> int:
-    """Rows that the last execution wrote."""
-    return stmt.handle.affected
-
-
-# Statements of the second kind.
-
-
-def taos_stmt2_init(taos: _embudo.Session, option: TaosStmt2OptionImpl | TaosStmt2Option | None) -> TaosStmt2:
-    """A statement."""
-    return TaosStmt2(StatementHandle(taos))
-
-
-def taos_stmt2_prepare(stmt: TaosStmt2, sql: str) -> None:
-    """Prepares it."""
-    stmt.prepare(sql)
-
-
-def taos_stmt2_bind_param(stmt: TaosStmt2, bindv: TaosStmt2BindV, col_idx: int = -1) -> None:
-    """Binds tables; or, of a query, its parameters."""
-    handle = stmt._open()
-    statement = handle.statement()
-    tables = bindv.tables()
-    try:
-        if statement.is_insert:
-            statement.bind(tables)
-        else:
-            handle.parameters = tables[0][2] if tables else []
-    except typed.Error as failure:
-        raise error.translated(failure, error.StatementError) from failure
-
-
-def taos_stmt2_exec(stmt: TaosStmt2) -> int:
-    """Writes what was bound, or runs the query; the rows written."""
-    return stmt.execute()
-
-
-def taos_stmt2_close(stmt: TaosStmt2) -> None:
-    """Lets it go."""
-    stmt.close()
-
-
-def taos_stmt2_is_insert(stmt: TaosStmt2) -> bool:
-    """Whether this is an INSERT."""
-    return stmt.is_insert()
-
-
-def taos_stmt2_get_fields(stmt: TaosStmt2) -> tuple[int, list[TaosFieldAllCls]]:
-    """How many ``?`` there are, and what they stand for."""
-    return stmt.get_fields()
-
-
-def taos_stmt2_result(stmt: TaosStmt2) -> Result:
-    """What the query gave."""
-    taken = stmt.result()._result
-    if taken is None:
-        raise error.StatementError("Stmt API usage error", 0x022A - 0x8000_0000)
-    return Result(taken)
-
-
-def taos_stmt2_error(stmt: TaosStmt2) -> str | None:
-    """The text of the last failure."""
-    return stmt.error()
-
-
 # Line protocols.
 
 
@@ -763,224 +609,6 @@ def taos_schemaless_insert_raw_ttl_with_reqid(
 ) -> int:
     """Writes points of a line protocol, as one text; tables that are made expire."""
     return _over(connection).schemaless_insert_raw(lines_raw, protocol, precision, req_id, ttl)
-
-
-# Consumers.
-
-
-def tmq_conf_new() -> dict[str, str]:
-    """A configuration."""
-    return {}
-
-
-def tmq_conf_set(conf: dict[str, str], key: str, value: str) -> None:
-    """Sets a key."""
-    if not isinstance(value, str):
-        raise error.TmqError(f"fail to execute tmq_conf_set({key},{value}), v is not string type")
-    try:
-        _embudo.check_consumer({key: value})
-    except typed.Error as failure:
-        raise error.TmqError(f"fail to execute tmq_conf_set({key},{value}), code=-2: {failure.msg}", -2) from failure
-    conf[key] = value
-
-
-def tmq_conf_destroy(conf: dict[str, str]) -> None:
-    """Lets a configuration go."""
-    conf.clear()
-
-
-def tmq_conf_set_auto_commit_cb(conf: dict[str, str], cb: Any, param: Any) -> None:
-    """Automatic commits that fail raise in the poll that makes them; there is no callback to tell."""
-
-
-def tmq_consumer_new(conf: dict[str, str]) -> Consumer:
-    """A consumer."""
-    return Consumer(dict(conf))
-
-
-def tmq_err2str(errno: int) -> str:
-    """The text of an error number."""
-    return "success" if errno == 0 else _embudo.error_message(errno & 0xFFFF)
-
-
-def tmq_list_new() -> list[str]:
-    """A list of topics."""
-    return []
-
-
-def tmq_list_append(list: list[str], topic: str) -> None:
-    """Adds a topic."""
-    list.append(topic)
-
-
-def tmq_list_destroy(list: list[str]) -> None:
-    """Lets a list go."""
-    list.clear()
-
-
-def tmq_list_to_c_array(list: list[str]) -> list[str]:
-    """The topics."""
-    return [*list]
-
-
-def tmq_subscribe(tmq: Consumer, list: list[str]) -> None:
-    """Subscribes to topics."""
-    tmq.subscribe([*list])
-
-
-def tmq_unsubscribe(tmq: Consumer) -> None:
-    """Leaves the group."""
-    tmq.unsubscribe()
-
-
-def tmq_subscription(tmq: Consumer) -> list[str]:
-    """The topics subscribed to."""
-    return tmq.list_topics()
-
-
-def tmq_consumer_poll(tmq: Consumer, wait_time: int) -> Message | None:
-    """The next message, if there is one within so many milliseconds."""
-    return tmq.poll(wait_time / 1000)
-
-
-def tmq_consumer_close(tmq: Consumer) -> None:
-    """Leaves the group for good."""
-    tmq.close()
-
-
-def tmq_commit_sync(tmq: Consumer, offset: Message | None) -> None:
-    """Commits a message, or what polls gave so far."""
-    tmq.commit(offset)
-
-
-def tmq_commit_offset_sync(tmq: Consumer, topic: str, vg_id: int, offset: int) -> None:
-    """Commits an offset."""
-    tmq.commit(offsets=[TopicPartition(topic, vg_id, offset)])
-
-
-def tmq_get_topic_name(res: Message) -> str:
-    """The topic of a message."""
-    return res.topic()
-
-
-def tmq_get_vgroup_id(res: Message) -> int:
-    """The vgroup of a message."""
-    return res.vgroup()
-
-
-def tmq_get_table_name(res: Message) -> str | None:
-    """The table of a message's first rows."""
-    return next((block.table() for block in res), None)
-
-
-def tmq_get_db_name(res: Message) -> str:
-    """The database of a message."""
-    return res.database()
-
-
-def tmq_get_res_type(message: Message) -> int:
-    """1 rows, 2 events, 3 both."""
-    return message._given().kind
-
-
-def tmq_get_vgroup_offset(message: Message) -> int:
-    """The offset of a message."""
-    return message.offset()
-
-
-class TmqTopicAssignment:
-    """A vgroup and where its consumer stands."""
-
-    def __init__(self, vg_id: int, current_offset: int, begin: int, end: int) -> None:
-        self._parts = (vg_id, current_offset, begin, end)
-
-    @property
-    def vg_id(self) -> int:
-        """The vgroup."""
-        return self._parts[0]
-
-    @property
-    def current_offset(self) -> int:
-        """Offset that is read next."""
-        return self._parts[1]
-
-    @property
-    def begin(self) -> int:
-        """Oldest offset that can be read."""
-        return self._parts[2]
-
-    @property
-    def end(self) -> int:
-        """Offset that the next record will have."""
-        return self._parts[3]
-
-    def __str__(self) -> str:
-        return "vg_id: {}, current_offset: {}, begin: {}, end: {}".format(*self._parts)
-
-
-class TmqTopicAssignments:
-    """The vgroups of a topic."""
-
-    def __init__(self, assignments: Sequence[TmqTopicAssignment], count: int) -> None:
-        self._assignments = list(assignments)[:count]
-        self._next = 0
-
-    def as_ptr(self) -> TmqTopicAssignments:
-        """What functions of this module take."""
-        return self
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._assignments)
-
-    @property
-    def assignments(self) -> list[TmqTopicAssignment]:
-        """All of them."""
-        return self._assignments
-
-    def next(self) -> TmqTopicAssignment:
-        """One after the other."""
-        return self.__next__()
-
-    def __next__(self) -> TmqTopicAssignment:
-        if self._next >= len(self._assignments):
-            raise StopIteration
-        self._next += 1
-        return self._assignments[self._next - 1]
-
-    def __getitem__(self, item: int) -> TmqTopicAssignment:
-        return self._assignments[item]
-
-    def __iter__(self) -> Iterator[TmqTopicAssignment]:
-        return iter(self._assignments)
-
-    def __len__(self) -> int:
-        return len(self._assignments)
-
-
-def tmq_get_topic_assignment(tmq: Consumer, topic_name: str) -> list[tuple[int, int, int, int]]:
-    """A tuple of vgroup, current offset, begin and end for each vgroup of a topic that is this consumer's."""
-    try:
-        found = tmq._open().assignment(topic_name)
-    except typed.Error as failure:
-        raise error.translated(failure, error.TmqError) from failure
-    return [(vgroup, current, begin, end) for vgroup, begin, end, current in found]
-
-
-def tmq_offset_seek(tmq: Consumer, topic_name: str, vgroup_id: int, offset: int) -> None:
-    """Reads on at another offset."""
-    tmq.seek(TopicPartition(topic_name, vgroup_id, offset))
-
-
-def tmq_committed(tmq: Consumer, topic: str, vgroup_id: int) -> int:
-    """What the group has committed."""
-    return tmq.committed([TopicPartition(topic, vgroup_id, 0)])[0].offset
-
-
-def tmq_position(tmq: Consumer, topic: str, vgroup_id: int) -> int:
-    """Where the next poll reads."""
-    return tmq.position([TopicPartition(topic, vgroup_id, 0)])[0].offset
 
 
 class CTaosInterface:
