@@ -25,4 +25,4 @@ def serving(data: str, *, zone: str = "UTC", options: tuple[str, ...] = ()) -> I
     finally:
         server.terminate()
         server.stdout.close()
-        server.wait(timeout=30)
+        server.wait(timeout=120)

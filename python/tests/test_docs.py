@@ -31,7 +31,7 @@ def _run(program: str, place: pathlib.Path, **environment: str) -> None:
         env={**variables, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"{program}\n{done.stderr}"

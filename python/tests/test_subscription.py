@@ -33,7 +33,7 @@ def test_messages_and_commits(place: str, database: str, topic: str, root: embud
             assert subscription.topics == [topic]
             rows: list[tuple[object, ...]] = []
             last = None
-            for message in subscription.messages(timeout=2):
+            for message in subscription.messages(timeout=60):
                 rows += [row[1:] for row in message.rows()]
                 assert (message.topic, message.meta) == (topic, [])
                 assert len(message.df()) == len(message) == message.arrow().num_rows == message.pl().height
@@ -47,7 +47,7 @@ def test_messages_and_commits(place: str, database: str, topic: str, root: embud
             assert {part.vgroup for part in subscription.assignment(topic)} >= {last.vgroup}
         root.execute(f"INSERT INTO {database}.t VALUES (3, 3)")
         with conn.subscribe(topic, group="g", offset_reset="earliest") as again:
-            found = again.poll(5)
+            found = again.poll(60)
             assert found is not None
             assert [row[1] for row in found.rows()] == [3]
             assert again.poll(0.05) is None
@@ -71,7 +71,7 @@ def test_async_messages(place: str, database: str, topic: str, root: embudo.Conn
                     await subscription.commit()
                     break
             assert rows == [1, 2]
-            waiting = asyncio.ensure_future(subscription.poll(30))
+            waiting = asyncio.ensure_future(subscription.poll(120))
             await asyncio.sleep(0.05)
             await asyncio.to_thread(root.execute, f"INSERT INTO {database}.t VALUES (3, 3)")
             found = await waiting

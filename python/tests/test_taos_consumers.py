@@ -38,7 +38,7 @@ def topic(root: embudo.Connection, dsn: str, monkeypatch: pytest.MonkeyPatch) ->
         "'POINT(1 2)', 1.5) (1001, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
     )
     yield name
-    for _ in range(100):
+    for _ in range(1200):
         try:
             root.execute(f"DROP TOPIC IF EXISTS {name}")
             break
@@ -52,7 +52,7 @@ def configuration(**more: str) -> dict[str, Any]:
 
 
 def polled(poll: Callable[[float], Any]) -> Any:
-    for _ in range(50):
+    for _ in range(300):
         message = poll(0.2)
         if message is not None:
             return message
@@ -135,10 +135,8 @@ def test_names_of_tables_and_events(topic: str, root: embudo.Connection) -> None
     with Consumer(configuration()) as consumer:
         consumer.subscribe([f"{topic}_db"])
         tables, events = [], 0
-        for _ in range(20):
-            message = consumer.poll(0.2)
-            if message is None:
-                break
+        while not tables:
+            message = polled(consumer.poll)
             events += message.value() is None
             tables += [block.table() for block in message.value() or ()]
             if message.value() is None:
@@ -183,7 +181,7 @@ def test_taosws(topic: str, root: embudo.Connection) -> None:
     with pytest.raises(TypeError, match="PyList"):
         consumer.subscribe(topic)  # type: ignore[arg-type]
     consumer.subscribe([topic])
-    message = consumer.poll(5)
+    message = polled(consumer.poll)
     assert message is not None
     assert (message.topic(), message.database()) == (topic, topic)
     assert message.vgroup() == message.get_vgroup_id()

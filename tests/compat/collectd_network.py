@@ -45,7 +45,7 @@ with serving(":memory:", options=("--collectd", str(port))) as url, tempfile.Tem
         subprocess.Popen([package / "usr/sbin/collectd", "-f", "-C", folder / "collectd.conf"], stdout=log, stderr=log) as collectd,
     ):
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 240
             while True:
                 load = rows(url, "SELECT COUNT(*), MIN(`value`), FIRST(`host`) FROM collectd.load_shortterm")
                 if load and isinstance(load[0][0], int) and load[0][0] >= 3:

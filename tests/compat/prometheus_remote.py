@@ -79,7 +79,7 @@ remote_read:
 with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
     folder = Path(temporary)
     start(stack, folder / "writer", WRITER)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     up = "SELECT COUNT(*) FROM prom.metrics WHERE labels->'__name__' = 'up'"
     while True:
         try:

@@ -47,7 +47,7 @@ def rows(member: Any, wanted: int) -> tuple[list[tuple[Any, ...]], list[Any]]:
     """So many rows, and the messages that they came in."""
     got: list[tuple[Any, ...]] = []
     messages = []
-    for _ in range(20):
+    for _ in range(240):
         message = member.poll(timeout=0.5)
         if message is None:
             if len(got) >= wanted:
@@ -103,7 +103,7 @@ member.close()
 member = consumer("g3", **{"enable.auto.commit": "true", "auto.commit.interval.ms": "1"})
 member.subscribe(["ws_query"])
 rows(member, 5)
-for _ in range(50):
+for _ in range(600):
     if member.committed("ws_query", vgroup) != NOT_COMMITTED:
         break
     member.poll(timeout=0.1)

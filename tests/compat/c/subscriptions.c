@@ -51,7 +51,7 @@ void test_subscriptions(TAOS *taos) {
 
   TAOS_RES *message = NULL;
   int       rows = 0, vgroup = -1;
-  for (int i = 0; i < 50 && rows < 3; i++) {
+  for (int i = 0; i < 300 && rows < 3; i++) {
     message = tmq_consumer_poll(tmq, 200);
     if (message == NULL) continue;
     CHECK(tmq_get_res_type(message) == TMQ_RES_DATA && strcmp(tmq_get_topic_name(message), "features_topic") == 0);
@@ -89,14 +89,14 @@ void test_subscriptions(TAOS *taos) {
   CHECK_CODE(tmq_offset_seek(tmq, "features_topic", vgroup, begin), 0);
   CHECK(tmq_offset_seek(tmq, "no_such_topic", vgroup, begin) != 0 && tmq_offset_seek(tmq, "features_topic", vgroup, end + 1000) != 0);
   for (rows = 0; rows < 3;) {
-    message = tmq_consumer_poll(tmq, 2000);
+    message = tmq_consumer_poll(tmq, 60000);
     CHECK(message != NULL);
     TAOS_ROW block;
     for (int got; (got = taos_fetch_block(message, &block)) > 0;) rows += got;
     int before = __atomic_load_n(&commits, __ATOMIC_SEQ_CST);
     tmq_commit_async(tmq, message, on_commit, &commits);
     taos_free_result(message);
-    for (int i = 0; i < 500 && __atomic_load_n(&commits, __ATOMIC_SEQ_CST) == before; i++) usleep(10000);
+    for (int i = 0; i < 6000 && __atomic_load_n(&commits, __ATOMIC_SEQ_CST) == before; i++) usleep(10000);
     CHECK(__atomic_load_n(&commits, __ATOMIC_SEQ_CST) > before);
   }
   CHECK_CODE(tmq_commit_offset_sync(tmq, "features_topic", vgroup, begin), 0);
@@ -112,13 +112,15 @@ void test_subscriptions(TAOS *taos) {
   tmq = consumer_of("features_auto", "true");
   CHECK_CODE(tmq_subscribe(tmq, topics), 0);
   for (rows = 0; rows < 3;) {
-    message = tmq_consumer_poll(tmq, 2000);
+    message = tmq_consumer_poll(tmq, 60000);
     CHECK(message != NULL);
     while (taos_fetch_row(message) != NULL) rows++;
     taos_free_result(message);
   }
-  usleep(150000);
-  tmq_consumer_poll(tmq, 50);
+  for (int i = 0; i < 600 && __atomic_load_n(&commits, __ATOMIC_SEQ_CST) == 0; i++) {
+    usleep(100000);
+    taos_free_result(tmq_consumer_poll(tmq, 50));
+  }
   CHECK(__atomic_load_n(&commits, __ATOMIC_SEQ_CST) > 0);
   CHECK_CODE(tmq_consumer_close(tmq), 0);
   tmq_list_destroy(topics);
@@ -136,7 +138,7 @@ void test_subscriptions(TAOS *taos) {
   TAOS *target = open_connection();
   CHECK(taos_select_db(target, "features_to") == 0);
   int events = 0;
-  for (int i = 0; i < 50 && (rows < 4 || events == 0); i++) {
+  for (int i = 0; i < 300 && (rows < 4 || events == 0); i++) {
     message = tmq_consumer_poll(tmq, 200);
     if (message == NULL) continue;
     int kind = tmq_get_res_type(message);
