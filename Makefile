@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 DIST := $(CACHE)/dist
 SOURCES := $(shell git ls-files -co --exclude-standard crates python Cargo.toml Cargo.lock 2>/dev/null | grep -v -E '^python/tests/')
 
-.PHONY: help demo test lint test-rust test-slt test-python test-docs test-sqlalchemy test-compat test-golden test-crash test-fuzz bench soak wheel fmt clean
+.PHONY: help demo test lint test-rust test-slt test-python test-packages test-docs test-sqlalchemy test-compat test-golden test-crash test-fuzz check-targets bench soak wheel fmt clean
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -19,7 +19,7 @@ help: ## This list.
 demo: $(VENV)/demo ## Build, install into .venv and show the product on an embedded database and over REST.
 	$(BIN)/python examples/quickstart.py
 
-test: lint test-rust test-slt test-python test-docs test-sqlalchemy test-compat test-golden test-crash test-fuzz ## Everything that must pass.
+test: lint test-rust test-slt test-python test-packages test-docs test-sqlalchemy test-compat test-golden test-crash test-fuzz ## Everything that must pass.
 	@echo "make test: all parts passed"
 
 lint: $(VENV)/test ## Formatting, lints, layers, types.
@@ -43,6 +43,12 @@ test-slt: ## The SQL corpus, embedded and over REST.
 test-python: $(VENV)/test ## The Python packages.
 	$(BIN)/python -m pytest python/tests
 
+test-packages: $(VENV)/test ## What pip makes of the wheel in fresh environments, beside the official packages; the source distribution.
+	$(BIN)/python tests/packages.py $(DIST)/*.whl
+
+check-targets: ## Whether the sources compile for Windows, musl, macOS and arm64, as far as those targets are installed.
+	@tools/check_targets.sh
+
 test-docs: $(VENV)/test ## The documentation, whose warnings are errors.
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs $(CACHE)/docs
 
@@ -65,7 +71,9 @@ bench: $(VENV)/test ## Side by side with DuckDB and chDB, in one run.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check duckdb chdb
 	$(BIN)/python bench/run.py
 
-soak: $(VENV)/test ## The long forms: 2,000 kills, ten minutes a fuzz target, long simulation.
+soak: $(VENV)/test ## The long forms: 2,000 kills, ten minutes a fuzz target, long simulation, 100,000 connections, a wheel of the source distribution.
+	EMBUDO_SOAK=1 $(BIN)/python -m pytest python/tests/test_leaks.py
+	$(BIN)/python tests/packages.py $(DIST)/*.whl --build-source
 	$(BIN)/python tests/crash.py --kills 2000
 	EMBUDO_SIMULATIONS=20000 cargo test --quiet --package embudo-storage simulation
 	@tools/fuzz.sh 600

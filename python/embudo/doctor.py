@@ -7,7 +7,6 @@ code is 1 if a check failed.
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import pathlib
@@ -19,14 +18,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from embudo import ownership
+from embudo.ownership import OFFICIAL, owner, repair, requirers
+
 __all__ = ["Finding", "examine", "main"]
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
-#: Installs this package's `taos`, `taosrest`, `taosws` and entry points over those of the official packages.
-REPAIR = "python -m pip uninstall -y taospy taos-ws-py && python -m pip install --force-reinstall --no-deps embudo"
-
-_OFFICIAL = {"taos": "taospy", "taosrest": "taospy", "taosws": "taos-ws-py"}
 _OPTIONAL = ("numpy", "pandas", "polars", "pyarrow", "sqlalchemy", "adbc-driver-manager", "pytest", "matplotlib", "tzdata")
 _PATIENCE = 5.0
 #: Seconds by which clocks may differ before it matters.
@@ -53,7 +51,7 @@ class Finding(NamedTuple):
 def examine(dsn: str | None = None) -> list[Finding]:
     """All checks; those of a connection only with a DSN."""
     findings = [_versions(), _packages()]
-    findings += [_owner(module) for module in _OFFICIAL]
+    findings += [_owner(module) for module in OFFICIAL]
     findings += [_dialects(), _libtaos(), _redirection()]
     if dsn is not None:
         findings += _connection(dsn)
@@ -68,57 +66,51 @@ def _versions() -> Finding:
 
 
 def _packages() -> Finding:
-    found = [f"{name} {version}" for name in _OPTIONAL if (version := _version(name)) is not None]
+    found = [f"{name} {version}" for name in _OPTIONAL if (version := ownership.version(name)) is not None]
     return Finding("packages", "ok", ", ".join(found) or "none of the optional ones")
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _owner(module: str) -> Finding:
     """Whether the package that an import gives is ours."""
-    check, official = f"module {module}", _OFFICIAL[module]
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
-        return Finding(check, "failed", "there is no such module", f"this package's files are incomplete: {REPAIR}")
-    place, version = pathlib.Path(spec.origin), _version(official)
-    installed = f"; {official} {version} is installed too" if version is not None else ""
-    if place.suffix == ".py" and "embudo" in place.read_text(encoding="utf-8", errors="replace"):
-        if version is not None:
-            advice = f"whichever of the two is installed or upgraded last owns the folder; to settle it: {REPAIR}"
-            return Finding(check, "warning", f"ours, {place.parent}{installed}", advice)
-        return Finding(check, "ok", f"ours, {place.parent}")
-    if version is None:
-        return Finding(
-            check,
-            "warning",
-            f"neither ours nor of {official}: {place}",
-            "a file or folder of your own of this name comes first on the path",
-        )
-    return Finding(check, "warning", f"that of {official} {version}, {place.parent}", f"to have this package's: {REPAIR}")
+    check, official = f"module {module}", OFFICIAL[module]
+    kind, place = owner(module)
+    version = ownership.version(official)
+    theirs = f"{official} {version}" if version is not None else official
+    if kind == "missing":
+        return Finding(check, "failed", "there is no such module: uninstalling an official package takes shared files away", repair())
+    if kind == "ours":
+        if version is None:
+            return Finding(check, "ok", f"ours, {place}")
+        needed = requirers(official)
+        if needed:
+            return Finding(check, "ok", f"ours, {place}; {theirs} stays installed since {', '.join(needed)} requires it")
+        advice = f"uninstalling or upgrading {official} would take shared files away; to settle it: {repair()}"
+        return Finding(check, "warning", f"ours, {place}; {theirs} is installed too", advice)
+    if kind == "official":
+        return Finding(check, "warning", f"that of {theirs}, {place}", f"to have this package's: {repair()}")
+    if kind == "mixed":
+        return Finding(check, "failed", f"some of our files are changed or missing: {place}", repair())
+    advice = "a file or folder of your own of this name comes first on the path"
+    return Finding(check, "warning", f"neither ours nor of {official}: {place}", advice)
 
 
 def _dialects() -> Finding:
     """Whom SQLAlchemy asks for our dialects."""
     found: dict[str, list[str]] = {}
+    others = False
     for entry in importlib.metadata.entry_points(group="sqlalchemy.dialects"):
         if entry.name.split(".")[0] in ("embudo", "taos", "taosrest", "taosws"):
-            owner = entry.dist.name if entry.dist is not None else "?"
-            found.setdefault(entry.name, []).append(owner)
+            distribution = entry.dist.name if entry.dist is not None else "?"
+            found.setdefault(entry.name, []).append(distribution)
+            # An entry of theirs that leads to a file of ours gives our dialect.
+            module = entry.module.partition(".")[0]
+            others |= distribution != "embudo" and (module not in OFFICIAL or owner(module).kind != "ours")
     if not found:
-        return Finding(
-            "SQLAlchemy dialects", "warning", "none are registered", "the package is not installed, only on the path: pip install it"
-        )
+        advice = "the package is not installed, only on the path: pip install it"
+        return Finding("SQLAlchemy dialects", "warning", "none are registered", advice)
     detail = ", ".join(f"{name}: {' and '.join(owners)}" for name, owners in sorted(found.items()))
-    if any(owners != ["embudo"] for owners in found.values()):
-        return Finding("SQLAlchemy dialects", "warning", detail, f"SQLAlchemy takes the first that it finds; to have only ours: {REPAIR}")
+    if others:
+        return Finding("SQLAlchemy dialects", "warning", detail, f"SQLAlchemy takes the first that it finds; to have only ours: {repair()}")
     return Finding("SQLAlchemy dialects", "ok", detail)
 
 
