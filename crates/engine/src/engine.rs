@@ -1,11 +1,12 @@
 //! An engine: one open directory, or databases in memory, and the sessions on it.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
-use embudo_catalog::{Catalog, CatalogOptions};
+use embudo_catalog::{Catalog, CatalogOptions, Login, Proof, Token};
 use embudo_query::MemoryBudget;
 use embudo_storage::vfs::{MemoryVfs, RealVfs, Vfs, directory_identity};
 use embudo_storage::{Clock, Scheduler, SystemClock};
@@ -49,10 +50,7 @@ const LARGEST_SERIES_CACHE: u64 = 128 << 20;
 
 /// A quarter of the machine's memory in bytes, at least 64 MiB.
 fn default_memory() -> u64 {
-    let machine = rustix::system::sysinfo();
-    #[expect(clippy::useless_conversion, reason = "a machine word")]
-    let total = u64::from(machine.totalram).saturating_mul(u64::from(machine.mem_unit));
-    (total / 4).max(64 << 20)
+    (crate::machine::memory() / 4).max(64 << 20)
 }
 
 impl EngineOptions {
@@ -220,13 +218,28 @@ impl Engine {
     pub fn session(self: &Arc<Self>, user: &str) -> Result<Session> {
         self.catalog.user(user)?;
         let (user, _) = self.catalog.account(user)?;
-        let id = self.next_session.fetch_add(1, Ordering::Relaxed);
-        Ok(Session::new(self.clone(), id, &user.name, self.zone.clone()))
+        Ok(self.open_session(&user.name, None))
     }
 
-    /// Whether the password is the user's: 0x0357 "Authentication failure" if not, 0x0315 if the user is disabled.
+    fn open_session(self: &Arc<Self>, user: &str, token: Option<Arc<Token>>) -> Session {
+        let id = self.next_session.fetch_add(1, Ordering::Relaxed);
+        Session::new(self.clone(), id, user, token, self.zone.clone())
+    }
+
+    /// Whether the password is the user's, for somebody on this machine: 0x0357 "Authentication failure" if not, 0x0315 if the user is disabled.
     pub fn authenticate(&self, user: &str, password: &str) -> Result<()> {
-        self.catalog.authenticate(user, password)
+        self.log_in(Proof::Password { user, password, code: "" }, IpAddr::V4(Ipv4Addr::LOCALHOST)).map(drop)
+    }
+
+    /// Lets somebody in who comes from an address, by a password with a second factor or a token: 0x0357 where the proof is none, 0x0315 where
+    /// the user is disabled, 0x0134 where the user may not come from there.
+    pub fn log_in(&self, proof: Proof<'_>, from: IpAddr) -> Result<Login> {
+        self.catalog.log_in(proof, from)
+    }
+
+    /// A session of whom [`log_in`](Self::log_in) let in.
+    pub fn session_of(self: &Arc<Self>, login: &Login) -> Session {
+        self.open_session(&login.user.name, login.token.clone())
     }
 
     /// Databases and users.

@@ -20,6 +20,7 @@ mod file;
 mod grants;
 mod insert;
 mod insert_select;
+mod machine;
 mod pending;
 mod placement;
 mod row_set;
@@ -37,6 +38,7 @@ mod user_ddl;
 mod view_ddl;
 
 pub use activity::Origin;
+pub use embudo_catalog::{Login, Proof};
 pub use embudo_query::CancelToken;
 pub use embudo_types::{FieldRole, StatementField};
 pub use engine::{Engine, EngineOptions, Location, after_fork};

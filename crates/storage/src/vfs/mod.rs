@@ -4,6 +4,10 @@
 mod memory;
 mod real;
 mod simulated;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::fmt::Debug;
 use std::io;

@@ -3,10 +3,15 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+pub use system::{after_fork, directory_identity};
+
+#[cfg(unix)]
+use super::unix as system;
+#[cfg(windows)]
+use super::windows as system;
 use super::{OpenMode, Vfs, VfsFile, VfsLock};
 
 /// The machine's file system.
@@ -21,42 +26,19 @@ struct RealLock(File);
 
 impl VfsLock for RealLock {}
 
-/// Descriptors of the locks that this process holds.
-static LOCKED: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
-
 impl RealLock {
     fn new(file: File) -> Self {
-        LOCKED.lock().unwrap_or_else(PoisonError::into_inner).push(file.as_raw_fd());
+        system::note_locked(&file);
         Self(file)
     }
 }
 
 impl Drop for RealLock {
     fn drop(&mut self) {
-        let descriptor = self.0.as_raw_fd();
-        LOCKED.lock().unwrap_or_else(PoisonError::into_inner).retain(|&held| held != descriptor);
+        system::note_unlocked(&self.0);
         // A child between fork and exec may still have the file open, and the lock is the open file's.
         let _ = self.0.unlock();
     }
-}
-
-/// Closes the locks that a forked child inherited, so that they stay the parent's alone: a lock is its open file's, and would
-/// outlive the parent in its child. To be called in the child, where nothing that the parent opened may be used or dropped any more.
-pub fn after_fork() {
-    // A thread of the parent may have held the list just then; its locks are then kept, which is safe, if not kind.
-    let Ok(mut locked) = LOCKED.try_lock() else { return };
-    for descriptor in locked.drain(..) {
-        // SAFETY: the descriptor was open in the parent when it forked, so it is in the child; its owner, a RealLock of the parent,
-        // is never dropped here, so it is closed once.
-        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    }
-}
-
-/// What tells a directory from every other one whatever its path: device and inode.
-pub fn directory_identity(path: &Path) -> io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = fs::metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
 }
 
 impl Vfs for RealVfs {
@@ -71,8 +53,7 @@ impl Vfs for RealVfs {
     }
 
     fn capacity(&self, path: &Path) -> io::Result<Option<u64>> {
-        let disk = rustix::fs::statvfs(path)?;
-        Ok(Some(disk.f_blocks.saturating_mul(disk.f_frsize)))
+        system::disk_size(path).map(Some)
     }
 
     fn create_directories(&self, path: &Path) -> io::Result<()> {
@@ -126,14 +107,13 @@ impl Vfs for RealVfs {
     }
 }
 
-#[cfg(unix)]
 impl VfsFile for RealFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.0, buffer, offset)
+        system::read_exact_at(&self.0, buffer, offset)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(&self.0, bytes, offset)
+        system::write_all_at(&self.0, bytes, offset)
     }
 
     fn length(&self) -> io::Result<u64> {
