@@ -67,7 +67,7 @@ fn doubles(call: FunctionCall<'_>, function: fn(f64, f64) -> f64) -> Result<Boun
 }
 
 fn log(call: FunctionCall<'_>) -> Result<BoundExpr> {
-    if call.arguments.len() == 1 { double(call, f64::ln) } else { doubles(call, |value, base| value.ln() / base.ln()) }
+    if call.arguments.len() == 1 { double(call, f64::ln) } else { doubles(call, |value, base| if base > 0.0 { value.ln() / base.ln() } else { f64::NAN }) }
 }
 
 /// Integers stay as they are (save their sign), FLOAT and DOUBLE are computed; the type stays.
