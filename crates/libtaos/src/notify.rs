@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use embudo_types::{Error, Result, Value};
+use embudo_types::{Error, Result, Value, code};
 
 use crate::{
     abi::NotifyCallback,
@@ -89,7 +89,13 @@ pub unsafe extern "C" fn taos_set_notify_cb(taos: *mut c_void, fp: Option<Notify
 /// The connection's user as it is now.
 fn look(connection: &Connection) -> Result<User> {
     let sql = "SELECT allowed_host FROM information_schema.ins_users WHERE name = ?";
-    let batches = connection.driver().execute(sql, &[Value::Varchar(connection.user().into())])?.collect()?;
+    let asked = connection.driver().execute(sql, &[Value::Varchar(connection.user().into())]).and_then(embudo_types::ResultSet::collect);
+    let batches = match asked {
+        Ok(batches) => batches,
+        // Who was dropped asks in vain.
+        Err(error) if error.code() == code::INVALID_USER => return Ok(User { is_there: false, password: None, hosts: Vec::new() }),
+        Err(error) => return Err(error),
+    };
     let row = batches.iter().find(|batch| batch.num_rows() > 0);
     Ok(User { is_there: row.is_some(), password: password(connection), hosts: row.and_then(|batch| cell_text(batch.column(0), 0)).unwrap_or_default() })
 }

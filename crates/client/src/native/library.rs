@@ -92,6 +92,8 @@ functions! {
     taos_affected_rows64: fn(Handle) -> i64, "3.0.5.0";
     /// The next block.
     taos_fetch_raw_block: fn(Handle, *mut c_int, *mut *mut c_void) -> c_int, "3.0.0.0";
+    /// Writes lines, each a text.
+    taos_schemaless_insert: fn(Handle, *mut *mut c_char, c_int, c_int, c_int) -> Handle, "3.0.0.0";
     /// Writes lines.
     taos_schemaless_insert_raw: fn(Handle, *mut c_char, c_int, *mut i32, c_int, c_int) -> Handle, "3.0.1.0";
     /// Writes lines, with a TTL and an id.
@@ -189,6 +191,8 @@ functions! {
     tmq_committed: fn(Handle, Text, i32) -> i64, "3.1.1.0";
     /// The table of a block.
     tmq_get_table_name: fn(Handle) -> Text, "3.0.0.0";
+    /// Text of a code.
+    tmq_err2str: fn(i32) -> Text, "3.0.0.0";
     /// What a message holds.
     tmq_get_res_type: fn(Handle) -> c_int, "3.0.0.0";
     /// Its topic.
@@ -250,8 +254,12 @@ impl Library {
         // Never closed, see above.
         std::mem::forget(library);
         let mut library = Self { functions, version: "", is_ours };
+        let Ok(told) = library.taos_get_client_info() else {
+            let what = format!("{path} is no client library of TDengine: it has no taos_get_client_info");
+            return Err(Error::with(code::VERSION_NOT_COMPATIBLE, what));
+        };
         // SAFETY: it takes nothing and gives a text that lives as long as the library.
-        let version = unsafe { library.taos_get_client_info()?() };
+        let version = unsafe { told() };
         if !version.is_null() {
             // SAFETY: as above.
             library.version = unsafe { CStr::from_ptr(version) }.to_str().unwrap_or("");
@@ -269,7 +277,8 @@ impl Library {
         self.is_ours
     }
 
-    fn missing(&self, name: &str, since: &str) -> Error {
+    /// The error of a function that this library has not.
+    pub fn missing(&self, name: &str, since: &str) -> Error {
         let what = format!("this libtaos (version {}) has no {name}; TDengine's has it from {since} on", self.version);
         Error::with(code::OPERATION_NOT_SUPPORTED, what)
     }
@@ -296,6 +305,21 @@ impl Library {
     /// 0 is success; anything else is the thread's last error.
     pub fn check(&self, number: c_int) -> Result<()> {
         if number == 0 { Ok(()) } else { Err(self.error(number, std::ptr::null_mut())) }
+    }
+
+    /// 0 is success; anything else is a code whose text consumers tell.
+    pub fn check_consumer(&self, number: i32) -> Result<()> {
+        if number == 0 { Ok(()) } else { Err(self.consumer_error(number)) }
+    }
+
+    /// The error of a consumer's code; -1 says no more than that a call failed.
+    pub fn consumer_error(&self, number: i32) -> Error {
+        let last = self.last_error();
+        // The thread's last error tells more than the code, where it is of this call.
+        let is_of_this = number == -1 || last.code() == embudo_types::Code(number as u16);
+        let Some(function) = self.tmq_err2str().ok().filter(|_| !is_of_this) else { return last };
+        // SAFETY: it takes any number; its text lives until the thread's next call.
+        error_of(number, unsafe { read(function(number)) })
     }
 }
 

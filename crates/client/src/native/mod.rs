@@ -11,7 +11,7 @@ mod statement;
 mod subscription;
 
 use std::{
-    ffi::{CString, c_int, c_void},
+    ffi::{CString, c_char, c_int, c_void},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -207,11 +207,17 @@ impl Driver for NativeDriver {
         } else if let Ok(function) = library.taos_schemaless_insert_raw_ttl_with_reqid() {
             // SAFETY: as above.
             unsafe { function(connection.handle, start, length, &raw mut total, protocol, precision, ttl, request) }
-        } else if ttl == 0 {
+        } else if ttl != 0 {
+            return Err(library.missing("taos_schemaless_insert_raw_ttl_with_reqid", "3.0.3.0"));
+        } else if let Ok(function) = library.taos_schemaless_insert_raw() {
             // SAFETY: as above.
-            unsafe { library.taos_schemaless_insert_raw()?(connection.handle, start, length, &raw mut total, protocol, precision) }
+            unsafe { function(connection.handle, start, length, &raw mut total, protocol, precision) }
         } else {
-            return library.taos_schemaless_insert_raw_ttl_with_reqid().and_then(|_| Err(Error::internal("it was missing")));
+            let texts = lines_of(text, options.protocol)?;
+            let mut lines: Vec<*mut c_char> = texts.iter().map(|line| line.as_ptr().cast_mut()).collect();
+            total = lines.len() as i32;
+            // SAFETY: a connection that is there and as many texts as are counted.
+            unsafe { library.taos_schemaless_insert()?(connection.handle, lines.as_mut_ptr(), total, protocol, precision) }
         };
         let answer = Answer::new(self.library, handle, connection)?;
         Ok(LinesWritten { affected_rows: answer.affected()?, total_rows: total.max(0) as u64 })
@@ -332,6 +338,14 @@ fn connect(library: &'static Library, dsn: &Dsn) -> Result<Connection> {
 /// The port to ask the library for: our own library takes any, TDengine's has another protocol than that of the usual port.
 fn native_port(library: &Library, port: u16) -> u16 {
     if port == DEFAULT_PORT && !library.is_ours() { 0 } else { port }
+}
+
+/// The lines of a text; JSON is one.
+fn lines_of(text: &str, protocol: LineProtocol) -> Result<Vec<CString>> {
+    if protocol == LineProtocol::Json {
+        return Ok(vec![c_text(text)?]);
+    }
+    text.lines().filter(|line| !line.trim().is_empty()).map(c_text).collect()
 }
 
 fn protocol_id(protocol: LineProtocol) -> c_int {

@@ -69,6 +69,9 @@ impl Answer {
         let precision = Precision::from_id(unsafe { self.library.taos_result_precision()?(self.handle) } as u8)?;
         // SAFETY: as above; as many fields as it says.
         let fields = unsafe { slice(self.library.taos_fetch_fields()?(self.handle), count) };
+        if fields.len() < count {
+            return Err(self.library.last_error());
+        }
         let extended = match self.library.taos_fetch_fields_e() {
             // SAFETY: as above.
             Ok(function) => unsafe { slice(function(self.handle), count) },

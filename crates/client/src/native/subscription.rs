@@ -54,7 +54,7 @@ impl Consumer {
             return Ok(());
         }
         // SAFETY: ended once, here.
-        self.library.check(unsafe { self.library.tmq_consumer_close()?(self.handle) })
+        self.library.check_consumer(unsafe { self.library.tmq_consumer_close()?(self.handle) })
     }
 }
 
@@ -83,6 +83,12 @@ impl NativeSubscription {
 
     fn handle(&self) -> Result<*mut c_void> {
         if self.closed.load(Ordering::Acquire) { Err(Error::new(code::CONSUMER_CLOSED)) } else { Ok(self.consumer.handle) }
+    }
+
+    /// The code of the thread's last error. TDengine's library leaves that of an earlier call where a poll found nothing.
+    fn last_number(&self) -> Result<c_int> {
+        // SAFETY: NULL asks for the thread's last error.
+        Ok(unsafe { self.library().taos_errno()?(std::ptr::null_mut()) })
     }
 
     /// A message as everything else here takes it.
@@ -130,7 +136,8 @@ impl NativeSubscription {
         }
         // SAFETY: a message that is there.
         let start = library.tmq_get_vgroup_offset().map_or(0, |function| unsafe { function(handle) });
-        let next = self.position(&topic, vgroup)?.unwrap_or(start + 1);
+        // Libraries of old do not tell where they are; commits there go by what was polled.
+        let next = if library.tmq_position().is_ok() { self.position(&topic, vgroup)? } else { None }.unwrap_or(start + 1);
         Ok(Message { topic, database, vgroup, start, next, kind, blocks, meta })
     }
 
@@ -141,7 +148,7 @@ impl NativeSubscription {
         if found >= 0 {
             return Ok(Some(found));
         }
-        let error = self.library().error(found as c_int, std::ptr::null_mut());
+        let error = self.library().consumer_error(found as i32);
         if error.code() == code::NO_COMMITTED_INFO { Ok(None) } else { Err(error) }
     }
 }
@@ -158,6 +165,9 @@ fn open(library: &'static Library, dsn: &Dsn, options: &SubscribeOptions) -> Res
     }
     // SAFETY: it takes nothing.
     let conf = Configuration(library, unsafe { library.tmq_conf_new()?() });
+    if conf.1.is_null() {
+        return Err(library.last_error());
+    }
     let set = |key: &str, value: &str| -> Result<()> {
         let (key_text, value) = (c_text(key)?, c_text(value)?);
         // SAFETY: a configuration that is there and texts.
@@ -203,14 +213,14 @@ impl Subscription for NativeSubscription {
         loop {
             let handle = self.handle()?;
             let left = deadline.saturating_duration_since(Instant::now());
+            let before = self.last_number()?;
             // SAFETY: a consumer that is there.
             let message = unsafe { self.library().tmq_consumer_poll()?(handle, left.min(ROUND).as_millis() as i64) };
             if !message.is_null() {
                 return self.message(message).map(Some);
             }
-            // SAFETY: NULL asks for the thread's last error.
-            let number = unsafe { self.library().taos_errno()?(std::ptr::null_mut()) };
-            if number != 0 {
+            let number = self.last_number()?;
+            if number != 0 && (number != before || self.library().is_ours()) {
                 return Err(self.library().error(number, std::ptr::null_mut()));
             }
             if self.interrupted.swap(false, Ordering::AcqRel) || Instant::now() >= deadline {
@@ -222,12 +232,12 @@ impl Subscription for NativeSubscription {
     fn commit(&self, topic: &str, vgroup: i32, offset: i64) -> Result<()> {
         let topic = c_text(topic)?;
         // SAFETY: a consumer that is there and a text.
-        self.library().check(unsafe { self.library().tmq_commit_offset_sync()?(self.handle()?, topic.as_ptr(), vgroup, offset) })
+        self.library().check_consumer(unsafe { self.library().tmq_commit_offset_sync()?(self.handle()?, topic.as_ptr(), vgroup, offset) })
     }
 
     fn commit_all(&self) -> Result<()> {
         // SAFETY: a consumer that is there.
-        self.library().check(unsafe { self.library().tmq_commit_sync()?(self.handle()?, std::ptr::null()) })
+        self.library().check_consumer(unsafe { self.library().tmq_commit_sync()?(self.handle()?, std::ptr::null()) })
     }
 
     fn committed(&self, topic: &str, vgroup: i32) -> Result<Option<i64>> {
@@ -241,14 +251,14 @@ impl Subscription for NativeSubscription {
     fn seek(&self, topic: &str, vgroup: i32, offset: i64) -> Result<()> {
         let topic = c_text(topic)?;
         // SAFETY: a consumer that is there and a text.
-        self.library().check(unsafe { self.library().tmq_offset_seek()?(self.handle()?, topic.as_ptr(), vgroup, offset) })
+        self.library().check_consumer(unsafe { self.library().tmq_offset_seek()?(self.handle()?, topic.as_ptr(), vgroup, offset) })
     }
 
     fn assignment(&self, topic: &str) -> Result<Vec<Assignment>> {
         let text = c_text(topic)?;
         let (mut list, mut count): (*mut TopicAssignment, i32) = (std::ptr::null_mut(), 0);
         // SAFETY: a consumer that is there, a text and places for the answer.
-        self.library().check(unsafe { self.library().tmq_get_topic_assignment()?(self.handle()?, text.as_ptr(), &raw mut list, &raw mut count) })?;
+        self.library().check_consumer(unsafe { self.library().tmq_get_topic_assignment()?(self.handle()?, text.as_ptr(), &raw mut list, &raw mut count) })?;
         // SAFETY: as many as it says.
         let all = if list.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(list, usize::try_from(count).unwrap_or(0)) } };
         let vgroups = all.iter().map(|vgroup| Assignment {
@@ -273,13 +283,16 @@ impl Subscription for NativeSubscription {
         let texts = topics.iter().map(|topic| c_text(topic)).collect::<Result<Vec<CString>>>()?;
         // SAFETY: it takes nothing.
         let list = unsafe { library.tmq_list_new()?() };
+        if list.is_null() {
+            return Err(library.last_error());
+        }
         let subscribed = (|| {
             for text in &texts {
                 // SAFETY: a list that is there and a text.
-                library.check(unsafe { library.tmq_list_append()?(list, text.as_ptr()) })?;
+                library.check_consumer(unsafe { library.tmq_list_append()?(list, text.as_ptr()) })?;
             }
             // SAFETY: a consumer and a list that are there.
-            library.check(unsafe { library.tmq_subscribe()?(self.handle()?, list) })
+            library.check_consumer(unsafe { library.tmq_subscribe()?(self.handle()?, list) })
         })();
         // SAFETY: ended once.
         unsafe { library.tmq_list_destroy()?(list) };
@@ -290,7 +303,7 @@ impl Subscription for NativeSubscription {
 
     fn unsubscribe(&self) -> Result<()> {
         // SAFETY: a consumer that is there.
-        self.library().check(unsafe { self.library().tmq_unsubscribe()?(self.handle()?) })?;
+        self.library().check_consumer(unsafe { self.library().tmq_unsubscribe()?(self.handle()?) })?;
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
