@@ -20,7 +20,11 @@ class TaosIdentifierPreparer(compiler.IdentifierPreparer):
     reserved_words = set(RESERVED_WORDS_TDENGINE)  # noqa: RUF012 (SQLAlchemy's name)
 
     def __init__(self, dialect: Any) -> None:
-        super().__init__(dialect, initial_quote="`")
+        super().__init__(dialect, initial_quote="`", escape_quote="`")
+
+    def quote_schema(self, schema: str, force: Any = None) -> str:
+        """A database's name; the word of the pseudo-column, which stays bare elsewhere, too."""
+        return self.quote_identifier(schema) if schema.lower() == "tbname" else self.quote(schema)
 
 
 class TaosCompiler(compiler.SQLCompiler):

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import exc
 
+from embudo.quoting import quoted
 from embudo.sqlalchemy.types import resolve_type
 
 __all__ = ["Reflection"]
 
 _SYSTEM = ("information_schema", "performance_schema")
-# Codes of a table, supertable or database that is not there.
-_MISSING = (0x0218, 0x0362, 0x0380, 0x0388, 0x0618, 0x061A, 0x2603, 0x2616, 0x2662)
+# Codes of a table, supertable or database that is not there, or cannot be by its name.
+_MISSING = (0x0218, 0x0362, 0x0380, 0x0388, 0x0618, 0x061A, 0x2603, 0x2616, 0x2617, 0x2662)
 
 
 ValueT = TypeVar("ValueT")
@@ -59,10 +60,10 @@ class Reflection:
             raise
 
     def _place(self, schema: str | None) -> str:
-        return f"{self.identifier_preparer.quote(schema)}." if schema else ""  # type: ignore[attr-defined]
+        return f"{self.identifier_preparer.quote_schema(schema)}." if schema else ""  # type: ignore[attr-defined]
 
     def _table(self, table: str, schema: str | None) -> str:
-        return f"{self._place(schema)}`{table}`"
+        return self._place(schema) + quoted(table)
 
     def _get_server_version_info(self, connection: Any) -> Any:
         return tuple(connection.exec_driver_sql("select server_version()").fetchone())
@@ -153,7 +154,7 @@ class Reflection:
             return {}
         described = self._rows(connection, f"DESCRIBE {self._table(table_name, schema)}")
         tags = [row[0] for row in described if len(row) > 3 and row[3] == "TAG"]
-        names = ", ".join(f"`{tag}`" for tag in tags)
+        names = ", ".join(quoted(tag) for tag in tags)
         values = self._rows(connection, f"SELECT TAGS {names} FROM {self._table(table_name, schema)}")
         return {"taos_using": rows[0][0], "taos_tags": dict(zip(tags, values[0], strict=True)) if values else None}
 

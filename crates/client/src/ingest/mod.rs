@@ -172,6 +172,10 @@ impl Names {
                 let cells = sources.iter().map(|&place| columns[place].1.value(row)).collect::<Result<Vec<_>>>()?;
                 if last.as_ref() != Some(&cells) {
                     name = self.name(&cells).ok_or_else(|| invalid(format!("row {row}: the column that names its table is NULL or no text or integer")))?;
+                    // Data choose a table of the target's database, by the very letters.
+                    if name.contains(['`', '.', '\0', '\n']) {
+                        return Err(invalid(format!("row {row}: {name:?} cannot be a table's name")));
+                    }
                     last = Some(cells);
                     if !seen.contains(&name) {
                         seen.insert(name.clone());

@@ -20,6 +20,7 @@ from embudo.compat.taos.error import (
 )
 from embudo.compat.taos.field import set_tz
 from embudo.logger import quiet
+from embudo.quoting import quoted
 from embudo.redirect import redirection
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class TaosConnection:
                 # A connection is made when it is opened, as with the client library: the server, user and database are checked.
                 self._session.run("SELECT SERVER_VERSION()")
                 if "database" in options:
-                    self._session.run(f"USE `{options['database']}`")
+                    self._session.run(f"USE {quoted(options['database'])}")
         except typed.Error as error:
             raise translated(error, ConnectionError) from error
         log = quiet()
@@ -212,16 +213,16 @@ class TaosConnection:
     def select_db(self, database: str) -> None:
         """Changes the current database."""
         try:
-            self._open().run(f"USE `{database}`")
+            self._open().run(f"USE {quoted(database)}")
         except typed.Error as error:
             raise DatabaseError("select database error", translated(error).errno) from error
 
     def load_table_info(self, tables: str) -> None:
         """Looks up tables, whose names are separated by commas, so that one that is missing is reported here."""
         for name in tables.split(","):
-            quoted = ".".join(f"`{part.strip(' `')}`" for part in name.split("."))
+            parts = [part.strip(" `") for part in name.split(".")]
             try:
-                self._open().run(f"DESCRIBE {quoted}").close()
+                self._open().run(f"DESCRIBE {quoted(*parts)}").close()
             except typed.Error as error:
                 raise translated(error, OperationalError) from error
 
