@@ -13,7 +13,7 @@ use embudo_storage::{ColumnId, TIMESTAMP_COLUMN};
 use embudo_types::{DataType, Error, Precision, Result, code};
 
 use super::relation::{ColumnSource, Relation};
-use super::scope::{RowScope, has_aggregate, has_interp, has_series};
+use super::scope::{RowScope, has_aggregate, has_interp, series_call};
 use super::{from, items};
 use crate::QueryContext;
 use crate::array::{null_array, selected, take};
@@ -165,7 +165,7 @@ struct BoundSelect {
 impl BoundSelect {
     fn new(select: &Select, relation: &Relation, context: &QueryContext) -> Result<Self> {
         let items = items::expand(select, relation)?;
-        let is_row = |expr: &Expr| !has_aggregate(expr) && !has_series(expr) && !has_interp(expr);
+        let is_row = |expr: &Expr| !has_aggregate(expr) && series_call(expr).is_none() && !has_interp(expr);
         if !items.iter().all(|item| is_row(&item.expr)) || !select.filter.as_ref().is_none_or(is_row) {
             return Err(invalid());
         }

@@ -112,9 +112,22 @@ pub(crate) fn has_aggregate(expr: &Expr) -> bool {
     expr.any(&|part| matches!(part, Expr::Function { name, .. } if aggregate::lookup(name).is_some()))
 }
 
-/// Whether an expression calls a series function.
-pub(crate) fn has_series(expr: &Expr) -> bool {
-    expr.any(&|part| matches!(part, Expr::Function { name, .. } if series::lookup(name).is_some()))
+/// The error of a function of rows among windows or groups.
+pub(super) fn not_in_groups(name: &str) -> Error {
+    Error::with(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN, format!("{name} function is not supported in window query or group query"))
+}
+
+/// The first series function that an expression calls.
+pub(crate) fn series_call(expr: &Expr) -> Option<&str> {
+    let mut first = None;
+    expr.walk(&mut |part| {
+        if let Expr::Function { name, .. } = part
+            && series::lookup(name).is_some()
+        {
+            first = first.or(Some(name.as_str()));
+        }
+    });
+    first
 }
 
 /// Whether an expression calls INTERP.
@@ -207,9 +220,7 @@ impl<'a> GroupScope<'a> {
         if !is_call {
             if aggregate::lookup(name).is_some() || series::lookup(name).is_some() || name == "interp" {
                 return Err(match (self.calls, self.windowed) {
-                    (Calls::Aggregate, true) if name != "interp" => {
-                        Error::with(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN, format!("{name} function is not supported in window query or group query"))
-                    }
+                    (Calls::Aggregate, true) if name != "interp" => not_in_groups(name),
                     _ => Error::new(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN),
                 });
             }

@@ -11,7 +11,7 @@ use super::from;
 use super::interp;
 use super::items::{self, Item, by_place};
 use super::relation::{ColumnSource, Relation};
-use super::scope::{Calls, Found, GroupScope, RowScope, ScopeKey, canonical, gives_rows, has_aggregate, has_interp, has_series};
+use super::scope::{Calls, Found, GroupScope, RowScope, ScopeKey, canonical, gives_rows, has_aggregate, has_interp, not_in_groups, series_call};
 use super::window;
 use crate::QueryContext;
 use crate::array::KeyOrder;
@@ -69,7 +69,7 @@ pub(crate) fn bind(select: &Select, order_by: &[SortItem], context: &QueryContex
     let grouped = !select.partition_by.is_empty() || !select.group_by.is_empty();
     let bound = match shape {
         Shape { aggregate: true, .. } => bind_aggregate(select, &items, keys, &rows, &bind_context)?,
-        Shape { series: true, .. } => bind_series(select, &items, keys, &rows, &bind_context)?,
+        Shape { series: Some(_), .. } => bind_series(select, &items, keys, &rows, &bind_context)?,
         Shape { interp: true, .. } => bind_interp(select, &items, keys, &rows, &bind_context)?,
         _ => bind_rows(select, &items, keys, &rows, &bind_context)?,
     };
@@ -91,7 +91,8 @@ struct Staged {
 /// What kind of query it is.
 struct Shape {
     aggregate: bool,
-    series: bool,
+    /// The first series function.
+    series: Option<String>,
     interp: bool,
 }
 
@@ -99,7 +100,8 @@ impl Shape {
     fn of(select: &Select, items: &[Item]) -> Self {
         let any = |test: &dyn Fn(&Expr) -> bool| items.iter().any(|item| test(&item.expr)) || select.having.as_ref().is_some_and(test);
         let aggregate = any(&has_aggregate) || !select.group_by.is_empty() || select.window.is_some();
-        Self { aggregate, series: any(&has_series), interp: any(&has_interp) }
+        let series = items.iter().map(|item| &item.expr).chain(&select.having).find_map(series_call).map(str::to_owned);
+        Self { aggregate, series, interp: any(&has_interp) }
     }
 }
 
@@ -126,18 +128,19 @@ fn add_query_range(relation: &mut Relation, filter: &Filter) {
 }
 
 fn check_shape(select: &Select, shape: &Shape, relation: &Relation) -> Result<()> {
-    if shape.series && shape.aggregate {
+    if let Some(name) = &shape.series
+        && shape.aggregate
+    {
         let windowed = select.window.is_some() || !select.group_by.is_empty();
-        let text = if windowed { "diff function is not supported in window query or group query" } else { code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN.text() };
-        return Err(Error::with(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN, text));
+        return Err(if windowed { not_in_groups(name) } else { Error::new(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN) });
     }
-    if shape.interp && (shape.aggregate || shape.series) {
+    if shape.interp && (shape.aggregate || shape.series.is_some()) {
         return Err(Error::new(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN));
     }
     if !shape.interp {
         interp::check_absent(select)?;
     }
-    if shape.series || shape.interp {
+    if shape.series.is_some() || shape.interp {
         if relation.is_system_table() {
             return Err(Error::new(code::FUNCTION_IS_NOT_SUPPORTED_IN_SYSTEM));
         }
@@ -282,7 +285,7 @@ fn check_calls(select: &Select, found: &Found, relation: &Relation) -> Result<()
             return Err(Error::with(code::VALID_PRIMARY_TIMESTAMP_REQUIRED, "Valid primary timestamp required"));
         }
         if matches!(name, "unique" | "tail") && (select.window.is_some() || !select.group_by.is_empty()) {
-            return Err(Error::with(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN, format!("{name} function is not supported in window query or group query")));
+            return Err(not_in_groups(name));
         }
         if gives_rows(call) && select.window.is_some() && select.fill.as_ref().is_some_and(|fill| *fill != Fill::None) {
             return Err(Error::with(code::FUNCTION_IS_NOT_SUPPORTED_IN_FILL, format!("{name} function is not supported in fill query")));
