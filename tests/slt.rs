@@ -1,12 +1,14 @@
 //! Runs `tests/slt/**/*.slt` on every transport, each file on a fresh in-memory database. `SLT_ONLY=text` picks files by
-//! name, `SLT_TRANSPORT=embedded|rest|websocket|native` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
+//! name, `SLT_TRANSPORT=embedded|rest|websocket|native|native-3.0` one transport, `SLT_COMPLETE=1` writes what the embedded engine answered into the files.
+//!
+//! `native` opens our own C library, `native-3.0` one that has no more functions than TDengine 3.0 had, in front of it.
 //!
 //! A statement `LOGIN user password [database]` goes on as that user; a file begins as root.
 
 use std::{
     path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
+    process::{Command, ExitCode},
+    sync::{Arc, LazyLock},
 };
 
 use embudo_client::{ConnectOptions, Driver, Dsn, connect};
@@ -77,7 +79,7 @@ impl DB for Session {
 #[expect(clippy::large_enum_variant, reason = "there is one of it a file")]
 enum Fixture {
     Embedded(usize),
-    Server(ServerHandle, &'static str),
+    Server(ServerHandle, &'static str, Option<PathBuf>),
 }
 
 impl Fixture {
@@ -86,20 +88,22 @@ impl Fixture {
             return Ok(Self::Embedded(number));
         }
         let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() })?;
-        let scheme = match transport {
-            "websocket" => "taosws",
-            "native" => "taos+native",
-            _ => "taosrest",
+        let (scheme, library) = match transport {
+            "websocket" => ("taosws", None),
+            // Our own C library is asked for by its path; it speaks WebSocket to the server.
+            "native" => ("taos+native", Some(own_library()?)),
+            "native-3.0" => ("taos+native", Some(OLD_LIBRARY.clone()?)),
+            _ => ("taosrest", None),
         };
-        Ok(Self::Server(Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..ServerOptions::default() })?, scheme))
+        let server = Server::start(engine, ServerOptions { listen: "127.0.0.1:0".into(), ..ServerOptions::default() })?;
+        Ok(Self::Server(server, scheme, library))
     }
 
     fn connect(&self, user: &str, password: &str, database: &str) -> Result<Box<dyn Driver>, Error> {
         let dsn = match self {
             Self::Embedded(number) => format!("embudo://{user}:{password}@/:memory:slt{number}?timezone=UTC&database={database}"),
-            Self::Server(server, scheme) => {
-                // Our own C library is asked for by its path; it speaks WebSocket to the server.
-                let library = if *scheme == "taos+native" { format!("&library_path={}", own_library()?) } else { String::new() };
+            Self::Server(server, scheme, library) => {
+                let library = library.as_ref().map(|path| format!("&library_path={}", path.display())).unwrap_or_default();
                 format!("{scheme}://{user}:{password}@{}/{database}?timezone=UTC{library}", server.address())
             }
         };
@@ -108,10 +112,21 @@ impl Fixture {
 }
 
 /// The C library that was built with this program.
-fn own_library() -> Result<String, Error> {
+fn own_library() -> Result<PathBuf, Error> {
     let program = std::env::current_exe().map_err(|source| Error::io("looking for this program", source))?;
-    Ok(program.with_file_name("libtaos.so").to_string_lossy().into_owned())
+    Ok(program.with_file_name("libtaos.so"))
 }
+
+/// The library of old, which is built when it is first asked for.
+static OLD_LIBRARY: LazyLock<Result<PathBuf, Error>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libtaos_3_0.so");
+    let mut command = Command::new("cc");
+    command.args(["-std=c11", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o"]).arg(&library).arg(folder.join("libtaos_3_0.c"));
+    command.arg("-I").arg(folder.join("../crates/libtaos/include")).arg(format!("-DTARGET=\"{}\"", own_library()?.display())).arg("-ldl");
+    let status = command.status().map_err(|source| Error::io("starting cc", source))?;
+    if status.success() { Ok(library) } else { Err(Error::internal("cc could not build libtaos_3_0.c")) }
+});
 
 fn corpus(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
@@ -147,7 +162,7 @@ fn main() -> ExitCode {
     let chosen = std::env::var("SLT_TRANSPORT").ok();
     let complete = std::env::var_os("SLT_COMPLETE").is_some();
     let (mut passed, mut failed) = (0, 0);
-    for transport in ["embedded", "rest", "websocket", "native"] {
+    for transport in ["embedded", "rest", "websocket", "native", "native-3.0"] {
         if chosen.as_deref().is_some_and(|chosen| chosen != transport) || (complete && transport != "embedded") {
             continue;
         }
