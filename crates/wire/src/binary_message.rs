@@ -29,6 +29,10 @@ pub mod action {
     pub const VALIDATE_SQL: u64 = 10;
     /// Columns of a statement of the second kind, to be run at once.
     pub const STATEMENT2_BIND_EXECUTE: u64 = 11;
+    /// Embudo's own: a statement with its parameters, answered with its first rows. Those of TDengine are counted from 1.
+    pub const EXECUTE: u64 = 1_001;
+    /// Embudo's own: a statement of the second kind with what is bound to it, answered likewise.
+    pub const EXECUTE_STATEMENT: u64 = 1_002;
 }
 
 /// Bytes of [`Head`].

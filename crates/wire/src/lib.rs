@@ -6,6 +6,7 @@
 pub mod authorization;
 pub mod binary_message;
 pub mod collectd;
+pub mod execution;
 pub mod multipart;
 pub mod number;
 pub mod prometheus;
