@@ -1,5 +1,7 @@
 //! All databases and users of an engine, and the system log that says which there are.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,11 +16,13 @@ use parking_lot::{Mutex, RwLock};
 use crate::checkpoint::{Checkpoint, Loaded};
 use crate::database::{Contents, DatabaseParts};
 use crate::system_change::{SystemChange, decode, encode};
-use crate::user::{PasswordCheck, ROOT, Verified};
-use crate::{Database, DatabaseOptions, Offsets, Rights, Stream, StreamProgress, Topic, User, View, WindowAggregates};
+use crate::token::TokenKey;
+use crate::totp::UsedCodes;
+use crate::user::{User, Verified};
+use crate::{Database, DatabaseOptions, Offsets, Rights, Stream, StreamProgress, Token, Topic, View, WindowAggregates};
 
-/// Bytes of the longest user name.
-const LONGEST_USER_NAME: usize = 23;
+pub use accounts::{Login, NewUser, Proof};
+
 /// Number of the first vgroup: 1 is the one that TDengine keeps its own tables in.
 const FIRST_VGROUP: u32 = 2;
 
@@ -77,6 +81,7 @@ pub struct Catalog {
     /// Held by whoever changes databases or users, so that memory changes in the order of the log.
     pub(crate) changing: Mutex<()>,
     verified: Verified,
+    used_codes: UsedCodes,
 }
 
 /// Memory that the stores of all databases share.
@@ -97,6 +102,8 @@ pub(crate) struct State {
     users: BTreeMap<String, Arc<User>>,
     /// Of users that were granted any.
     rights: BTreeMap<String, Arc<Rights>>,
+    tokens: BTreeMap<Arc<str>, Arc<Token>>,
+    token_key: Option<TokenKey>,
     /// By the number of their database.
     views: BTreeMap<(u32, Arc<str>), Arc<View>>,
     /// By the number of their database.
@@ -166,6 +173,7 @@ impl Catalog {
             databases: RwLock::default(),
             changing: Mutex::new(()),
             verified: Verified::new(),
+            used_codes: UsedCodes::default(),
             log_watcher: Arc::default(),
             options,
         };
@@ -177,8 +185,7 @@ impl Catalog {
     fn start(&self) -> Result<()> {
         if self.state.read().cluster.created == 0 && !self.options.read_only {
             let created = self.now_milliseconds();
-            let root =
-                User { name: ROOT.into(), password: PasswordCheck::Default, superuser: true, enabled: 1, sysinfo: 1, hosts: vec!["127.0.0.1".into()], created };
+            let root = User::root(created);
             // Two hashes of the process's random hash keys make a number that no other engine has.
             let id = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), created) >> 1;
             self.log(vec![SystemChange::Cluster(Cluster { id: id as i64, created }), SystemChange::PutUser(root)])?;
@@ -417,71 +424,6 @@ impl Catalog {
         self.options.vfs.remove_directory(&path).map_err(|error| Error::io(format!("removing {}", path.display()), error))
     }
 
-    /// Users by name.
-    pub fn users(&self) -> Vec<Arc<User>> {
-        self.state.read().users.values().cloned().collect()
-    }
-
-    /// A user: 0x0351 "Invalid user" where there is none, 0x0207 "Invalid user name" where there cannot be one of that name.
-    pub fn user(&self, name: &str) -> Result<Arc<User>> {
-        if name.is_empty() || name.len() > LONGEST_USER_NAME {
-            return Err(Error::new(code::INVALID_USER_NAME));
-        }
-        self.state.read().users.get(name).cloned().ok_or_else(|| Error::new(code::INVALID_USER))
-    }
-
-    /// CREATE USER: 0x0350 where there is one of that name.
-    pub fn create_user(&self, name: &str, password: &str, enabled: i64, sysinfo: i64, hosts: Vec<String>) -> Result<()> {
-        let _one_at_a_time = self.changing.lock();
-        if self.state.read().users.contains_key(name) {
-            return Err(Error::new(code::USER_ALREADY_EXISTS));
-        }
-        let hosts = std::iter::once("127.0.0.1".to_owned()).chain(hosts).collect();
-        let created = self.now_milliseconds();
-        let password = PasswordCheck::new(password)?;
-        let user = User { name: name.into(), password, superuser: false, enabled, sysinfo, hosts, created };
-        self.log(vec![SystemChange::PutUser(user)])
-    }
-
-    /// ALTER USER: `change` gets the user as it is.
-    pub fn alter_user(&self, name: &str, change: impl FnOnce(&mut User) -> Result<()>) -> Result<()> {
-        let _one_at_a_time = self.changing.lock();
-        let mut user = (*self.user(name)?).clone();
-        change(&mut user)?;
-        self.log(vec![SystemChange::PutUser(user)])?;
-        self.verified.clear();
-        Ok(())
-    }
-
-    /// DROP USER; root stays.
-    pub fn drop_user(&self, name: &str) -> Result<()> {
-        let _one_at_a_time = self.changing.lock();
-        if name == ROOT {
-            return Err(Error::new(code::PERMISSION_DENIED_OR_TARGET_OBJECT_NOT));
-        }
-        self.user(name)?;
-        self.log(vec![SystemChange::DropUser(name.into())])?;
-        self.verified.clear();
-        Ok(())
-    }
-
-    /// Whether the password is the user's: 0x0357 if not, 0x0315 where the user is disabled, [`user`](Self::user)'s errors.
-    pub fn authenticate(&self, name: &str, password: &str) -> Result<()> {
-        let user = self.user(name)?;
-        self.verified.check(&user, password, self.options.clock.elapsed())?;
-        if user.enabled == 0 { Err(Error::new(code::USER_IS_DISABLED)) } else { Ok(()) }
-    }
-
-    /// A user that may run statements, with what was granted to it: 0x0351 where there is none, 0x0315 where it is disabled.
-    pub fn account(&self, name: &str) -> Result<(Arc<User>, Arc<Rights>)> {
-        let state = self.state.read();
-        let user = state.users.get(name).ok_or_else(|| Error::new(code::INVALID_USER))?;
-        if user.enabled == 0 {
-            return Err(Error::new(code::USER_IS_DISABLED));
-        }
-        Ok((user.clone(), state.rights.get(name).cloned().unwrap_or_default()))
-    }
-
     /// What was granted to a user.
     pub fn rights(&self, user: &str) -> Arc<Rights> {
         self.state.read().rights.get(user).cloned().unwrap_or_default()
@@ -626,11 +568,6 @@ impl Catalog {
         Ok(())
     }
 
-    /// Whether root's password is still the default one.
-    pub fn has_default_password(&self) -> bool {
-        self.user(ROOT).is_ok_and(|user| user.password == PasswordCheck::Default)
-    }
-
     /// Checkpoints and closes every database. What fails is reported once all were tried.
     pub fn close(&self) -> Result<()> {
         let mut outcome = Ok(());
@@ -660,7 +597,11 @@ impl State {
             SystemChange::DropUser(name) => {
                 self.users.remove(&name);
                 self.rights.remove(&name);
+                self.tokens.retain(|_, token| token.user != name);
             }
+            SystemChange::PutToken(token) => drop(self.tokens.insert(token.name.clone(), Arc::new(token))),
+            SystemChange::DropToken(name) => drop(self.tokens.remove(&name)),
+            SystemChange::PutTokenKey(key) => self.token_key = Some(key),
             SystemChange::PutRights(user, rights) => drop(self.rights.insert(user, Arc::new(rights))),
             SystemChange::PutView(database, view) => drop(self.views.insert((database, view.name.clone()), Arc::new(view))),
             SystemChange::DropView(database, name) => drop(self.views.remove(&(database, name))),
@@ -697,6 +638,8 @@ impl State {
         changes.extend(self.databases.values().map(|database| SystemChange::PutDatabase(database.clone())));
         changes.extend(self.vgroups.iter().map(|(database, first)| SystemChange::PutVgroups(*database, *first, 0)));
         changes.extend(self.users.values().map(|user| SystemChange::PutUser((**user).clone())));
+        changes.extend(self.token_key.map(SystemChange::PutTokenKey));
+        changes.extend(self.tokens.values().map(|token| SystemChange::PutToken((**token).clone())));
         changes.extend(self.rights.iter().map(|(user, rights)| SystemChange::PutRights(user.clone(), (**rights).clone())));
         changes.extend(self.views.iter().map(|((database, _), view)| SystemChange::PutView(*database, (**view).clone())));
         changes.extend(self.aggregates.iter().map(|((database, _), aggregates)| SystemChange::PutAggregates(*database, (**aggregates).clone())));

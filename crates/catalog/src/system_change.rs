@@ -6,8 +6,9 @@ use embudo_types::{Precision, Result};
 
 use crate::catalog::{Cluster, Description};
 use crate::record::{Reader, Writer, broken};
-use crate::user::PasswordCheck;
-use crate::{CacheModel, DatabaseOptions, Rights, Stream, StreamProgress, Topic, User, View, WindowAggregates};
+use crate::token::TokenKey;
+use crate::user::{PasswordCheck, TOKENS};
+use crate::{CacheModel, DatabaseOptions, Rights, Stream, StreamProgress, Token, Topic, TotpSecret, User, View, WindowAggregates};
 
 /// First byte of every Meta entry.
 const VERSION: u8 = 1;
@@ -25,6 +26,12 @@ pub(crate) enum SystemChange {
     PutUser(User),
     /// DROP USER.
     DropUser(String),
+    /// CREATE TOKEN, ALTER TOKEN.
+    PutToken(Token),
+    /// DROP TOKEN.
+    DropToken(Arc<str>),
+    /// What tokens are hashed with.
+    PutTokenKey(TokenKey),
     /// Everything that a user is granted, after GRANT, REVOKE and DROP of what it was on.
     PutRights(String, Rights),
     /// CREATE VIEW, in a database by its number.
@@ -71,22 +78,24 @@ impl SystemChange {
                 w.unsigned(u64::from(*id));
             }
             Self::PutUser(user) => {
-                w.byte(4);
-                w.text(&user.name);
-                w.optional_text(match &user.password {
-                    PasswordCheck::Default => None,
-                    PasswordCheck::Hash(hash) => Some(hash),
-                });
-                w.byte(u8::from(user.superuser));
-                w.signed(user.enabled);
-                w.signed(user.sysinfo);
-                w.unsigned(user.hosts.len() as u64);
-                user.hosts.iter().for_each(|host| w.text(host));
-                w.signed(user.created);
+                w.byte(6);
+                write_user(w, user);
             }
             Self::DropUser(name) => {
                 w.byte(5);
                 w.text(name);
+            }
+            Self::PutToken(token) => {
+                w.byte(7);
+                write_token(w, token);
+            }
+            Self::DropToken(name) => {
+                w.byte(8);
+                w.text(name);
+            }
+            Self::PutTokenKey(key) => {
+                w.byte(9);
+                w.bytes(&key.0);
             }
             Self::PutRights(user, rights) => {
                 w.byte(20);
@@ -154,19 +163,12 @@ impl SystemChange {
             1 => Self::Cluster(Cluster { id: r.signed()?, created: r.signed()? }),
             2 => Self::PutDatabase(Description { id: r.narrow()?, name: r.text()?.into(), created: r.signed()?, options: read_options(r)? }),
             3 => Self::DropDatabase(r.narrow()?),
-            4 => Self::PutUser(User {
-                name: r.text()?.into(),
-                password: r.optional_text()?.map_or(PasswordCheck::Default, |hash| PasswordCheck::Hash(hash.into())),
-                superuser: r.byte()? != 0,
-                enabled: r.signed()?,
-                sysinfo: r.signed()?,
-                hosts: {
-                    let count = r.count()?;
-                    (0..count).map(|_| r.text().map(Into::into)).collect::<Result<_>>()?
-                },
-                created: r.signed()?,
-            }),
+            4 => Self::PutUser(read_older_user(r)?),
             5 => Self::DropUser(r.text()?.into()),
+            6 => Self::PutUser(read_user(r)?),
+            7 => Self::PutToken(read_token(r)?),
+            8 => Self::DropToken(r.text()?.into()),
+            9 => Self::PutTokenKey(TokenKey(r.bytes()?.try_into().map_err(|_| broken())?)),
             20 => Self::PutRights(r.text()?.into(), Rights::read(r)?),
             21 => Self::PutView(r.narrow()?, View::read(r)?),
             22 => Self::DropView(r.narrow()?, r.text()?.into()),
@@ -182,6 +184,65 @@ impl SystemChange {
             _ => return Err(broken()),
         })
     }
+}
+
+fn write_user(w: &mut Writer, user: &User) {
+    w.text(&user.name);
+    w.optional_text(match &user.password {
+        PasswordCheck::Default => None,
+        PasswordCheck::Hash(hash) => Some(hash),
+    });
+    w.byte(u8::from(user.superuser));
+    w.signed(user.enabled);
+    w.signed(user.sysinfo);
+    w.unsigned(user.hosts.len() as u64);
+    user.hosts.iter().for_each(|host| w.text(host));
+    w.signed(user.created);
+    w.byte(u8::from(user.keeps_to_hosts));
+    w.bytes(user.totp.as_ref().map_or(&[], TotpSecret::bytes));
+    w.signed(user.token_limit);
+}
+
+fn read_user(r: &mut Reader<'_>) -> Result<User> {
+    let older = read_older_user(r)?;
+    let keeps_to_hosts = r.byte()? != 0;
+    let secret = r.bytes()?;
+    Ok(User { keeps_to_hosts, totp: (!secret.is_empty()).then(|| TotpSecret::new(secret)), token_limit: r.signed()?, ..older })
+}
+
+/// A user as it was written before there were lists that are kept to, second factors and tokens.
+fn read_older_user(r: &mut Reader<'_>) -> Result<User> {
+    let name = r.text()?.into();
+    let password = r.optional_text()?.map_or(PasswordCheck::Default, |hash| PasswordCheck::Hash(hash.into()));
+    let superuser = r.byte()? != 0;
+    let (enabled, sysinfo) = (r.signed()?, r.signed()?);
+    let count = r.count()?;
+    let hosts = (0..count).map(|_| r.text().map(Into::into)).collect::<Result<Vec<_>>>()?;
+    Ok(User { name, password, superuser, enabled, sysinfo, keeps_to_hosts: hosts.len() > 1, hosts, created: r.signed()?, totp: None, token_limit: TOKENS })
+}
+
+fn write_token(w: &mut Writer, token: &Token) {
+    w.text(&token.name);
+    w.text(&token.user);
+    w.text(&token.provider);
+    w.byte(u8::from(token.enabled));
+    w.text(&token.extra);
+    w.signed(token.created);
+    w.signed(token.expires);
+    w.bytes(&token.hash);
+}
+
+fn read_token(r: &mut Reader<'_>) -> Result<Token> {
+    Ok(Token {
+        name: r.text()?.into(),
+        user: r.text()?.into(),
+        provider: r.text()?.into(),
+        enabled: r.byte()? != 0,
+        extra: r.text()?.into(),
+        created: r.signed()?,
+        expires: r.signed()?,
+        hash: r.bytes()?.try_into().map_err(|_| broken())?,
+    })
 }
 
 /// Options by their SQL keywords, so that versions with other options understand each other.
@@ -272,9 +333,14 @@ mod tests {
             superuser: false,
             enabled: 1,
             sysinfo: 0,
-            hosts: vec!["10.0.0.0/8".into()],
+            hosts: vec!["127.0.0.1".into(), "10.0.0.0/8".into()],
             created: -5,
+            keeps_to_hosts: true,
+            totp: Some(TotpSecret::new(*b"secret")),
+            token_limit: -1,
         };
+        let token =
+            Token { name: "t".into(), user: "涛".into(), provider: "p".into(), enabled: true, extra: "e".into(), created: 6, expires: -7, hash: [9; 32] };
         let view = View { name: "v".into(), query: "SELECT 1".into(), database: Some("d".into()), effective_user: "涛".into(), created: 7 };
         let aggregates = WindowAggregates {
             name: "a".into(),
@@ -312,6 +378,9 @@ mod tests {
             SystemChange::DropDatabase(3),
             SystemChange::PutUser(user),
             SystemChange::DropUser("x".into()),
+            SystemChange::PutTokenKey(TokenKey([7; 32])),
+            SystemChange::PutToken(token),
+            SystemChange::DropToken("t".into()),
             SystemChange::PutRights("涛".into(), Rights::default()),
             SystemChange::PutView(3, view),
             SystemChange::DropView(3, "v".into()),
@@ -331,6 +400,20 @@ mod tests {
         assert_eq!(decode(&bytes).unwrap(), changes);
         for end in 0..bytes.len() {
             let _ = decode(&bytes[..end]);
+        }
+    }
+
+    #[test]
+    fn users_of_older_catalogues_are_read() {
+        for (hosts, keeps_to_hosts) in [(&["127.0.0.1"][..], false), (&["127.0.0.1", "10.0.0.0/8"], true)] {
+            let mut writer = Writer(vec![VERSION, 4]);
+            writer.text("u");
+            writer.optional_text(None);
+            [0, 2, 2, hosts.len() as u8].into_iter().for_each(|byte| writer.byte(byte));
+            hosts.iter().for_each(|host| writer.text(host));
+            writer.signed(-5);
+            let [SystemChange::PutUser(user)] = &decode(&writer.0).unwrap()[..] else { panic!("no user") };
+            assert_eq!((user.enabled, user.sysinfo, user.created, user.token_limit, user.keeps_to_hosts), (1, 1, -5, TOKENS, keeps_to_hosts));
         }
     }
 }

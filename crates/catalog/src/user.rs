@@ -1,6 +1,7 @@
 //! Users: names, password hashes and settings, and the question whether a password is right. What a right allows is the engine's
 //! business.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use argon2::password_hash::rand_core::{OsRng, RngCore};
@@ -11,10 +12,16 @@ use embudo_types::{Error, Result, code};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use crate::{HostRange, TotpSecret};
+
 /// The superuser.
 pub const ROOT: &str = "root";
 /// Its password until it is changed.
 pub const DEFAULT_PASSWORD: &str = "taosdata";
+/// ALLOW_TOKEN_NUM where nothing is said.
+pub const TOKENS: i64 = 3;
+/// The host that is on every list.
+pub(crate) const THIS_MACHINE: &str = "127.0.0.1";
 /// How long a verified password is not hashed again.
 const VERIFIED_FOR: Duration = Duration::from_secs(30 * 60);
 /// Verified passwords that are remembered at most.
@@ -33,10 +40,64 @@ pub struct User {
     pub enabled: i64,
     /// SYSINFO.
     pub sysinfo: i64,
-    /// HOST.
+    /// HOST, this machine first.
     pub hosts: Vec<String>,
+    /// Whether there ever was a HOST list: then the user is kept to what is left of it.
+    pub keeps_to_hosts: bool,
+    /// The second factor.
+    pub totp: Option<TotpSecret>,
+    /// ALLOW_TOKEN_NUM: tokens at most; less than 0 for any number.
+    pub token_limit: i64,
     /// Milliseconds since 1970.
     pub created: i64,
+}
+
+impl User {
+    /// The superuser of a new engine.
+    pub(crate) fn root(created: i64) -> Self {
+        Self {
+            name: ROOT.into(),
+            password: PasswordCheck::Default,
+            superuser: true,
+            enabled: 1,
+            sysinfo: 1,
+            hosts: vec![THIS_MACHINE.into()],
+            keeps_to_hosts: false,
+            totp: None,
+            token_limit: TOKENS,
+            created,
+        }
+    }
+
+    /// Whether the user may come from an address: always from this machine.
+    pub fn may_come_from(&self, address: IpAddr) -> bool {
+        let listed = || self.hosts.iter().filter_map(|host| host.parse::<HostRange>().ok()).any(|range| range.contains(address));
+        !self.keeps_to_hosts || address.to_canonical().is_loopback() || listed()
+    }
+
+    /// ADD HOST: 0x035A for one that is on the list.
+    pub fn add_hosts(&mut self, hosts: &[String]) -> Result<()> {
+        for host in hosts {
+            if self.hosts.contains(host) {
+                return Err(Error::new(code::HOST_ALREADY_EXIST_IN_IP_WHITE));
+            }
+            self.hosts.push(host.clone());
+        }
+        self.keeps_to_hosts = true;
+        Ok(())
+    }
+
+    /// DROP HOST: 0x035B for one that is not on the list, 0x035D for this machine. Without any the user may come from this machine only.
+    pub fn drop_hosts(&mut self, hosts: &[String]) -> Result<()> {
+        for host in hosts {
+            if host == THIS_MACHINE {
+                return Err(Error::new(code::HOST_CAN_NOT_BE_DROPPED));
+            }
+            let at = self.hosts.iter().position(|known| known == host).ok_or_else(|| Error::new(code::HOST_NOT_EXIST_IN_IP_WHITE))?;
+            self.hosts.remove(at);
+        }
+        Ok(())
+    }
 }
 
 /// What is kept of a password.
@@ -126,8 +187,7 @@ mod tests {
 
     #[test]
     fn passwords_are_verified_once_and_forgotten() {
-        let mut user =
-            User { name: "u".into(), password: PasswordCheck::new("secret").unwrap(), superuser: false, enabled: 1, sysinfo: 1, hosts: Vec::new(), created: 0 };
+        let mut user = User { name: "u".into(), password: PasswordCheck::new("secret").unwrap(), superuser: false, ..User::root(0) };
         let verified = Verified::new();
         assert!(verified.check(&user, "wrong", Duration::ZERO).is_err());
         verified.check(&user, "secret", Duration::ZERO).unwrap();
@@ -138,5 +198,20 @@ mod tests {
         verified.check(&User { password: PasswordCheck::Default, ..user.clone() }, DEFAULT_PASSWORD, Duration::ZERO).unwrap();
         verified.clear();
         assert!(verified.check(&user, "secret", Duration::ZERO).is_err());
+    }
+
+    #[test]
+    fn lists_of_hosts_keep_others_out_once_there_is_one() {
+        let mut user = User { superuser: false, ..User::root(0) };
+        let (here, inside, outside): (IpAddr, IpAddr, IpAddr) = ([127, 0, 0, 7].into(), [10, 1, 2, 3].into(), [11, 0, 0, 1].into());
+        let admitted = |user: &User| [here, inside, outside].map(|address| user.may_come_from(address));
+        assert_eq!(admitted(&user), [true; 3]);
+        user.add_hosts(&["10.0.0.0/8".into()]).unwrap();
+        assert_eq!(admitted(&user), [true, true, false]);
+        assert!(user.may_come_from("::1".parse().unwrap()) && user.may_come_from("::ffff:10.0.0.1".parse().unwrap()));
+        assert_eq!(user.add_hosts(&["10.0.0.0/8".into()]).unwrap_err().code(), code::HOST_ALREADY_EXIST_IN_IP_WHITE);
+        assert_eq!(user.drop_hosts(&["127.0.0.1".into()]).unwrap_err().code(), code::HOST_CAN_NOT_BE_DROPPED);
+        user.drop_hosts(&["10.0.0.0/8".into()]).unwrap();
+        assert_eq!(admitted(&user), [true, false, false], "what is left of a list is kept to");
     }
 }

@@ -1,8 +1,10 @@
 //! What runs in an engine: sessions and statements, for SHOW CONNECTIONS, SHOW QUERIES, KILL and interruption.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use embudo_catalog::Token;
 use embudo_query::CancelToken;
 use embudo_types::{Error, Outcome, Result, ResultSet, code};
 use parking_lot::Mutex;
@@ -29,12 +31,29 @@ pub struct Origin {
     pub address: String,
     /// Its process.
     pub process: u32,
+    /// The program as it calls itself.
+    pub user_application: String,
+    /// The address that it says that it is at.
+    pub user_address: String,
+}
+
+impl Origin {
+    /// The address without the port.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.address.parse::<SocketAddr>().ok().map(|address| address.ip())
+    }
 }
 
 /// This process.
 impl Default for Origin {
     fn default() -> Self {
-        Self { application: "embudo".into(), address: "127.0.0.1:0".into(), process: std::process::id() }
+        Self {
+            application: "embudo".into(),
+            address: "127.0.0.1:0".into(),
+            process: std::process::id(),
+            user_application: String::new(),
+            user_address: String::new(),
+        }
     }
 }
 
@@ -59,6 +78,8 @@ impl std::fmt::Debug for OpenSession {
 pub(crate) struct SessionEntry {
     /// User.
     pub user: String,
+    /// The token that it was opened with.
+    pub token: Option<Arc<Token>>,
     /// Who is at the other end.
     pub origin: Origin,
     /// Milliseconds since 1970.
@@ -168,6 +189,20 @@ impl Activity {
         true
     }
 
+    /// Ends the connections of sessions that must not go on: what runs in them stops, and who asked to be told is told.
+    pub fn disconnect(&self, must_end: impl Fn(&SessionEntry) -> bool) {
+        let ended: Vec<(u32, Option<OnKill>)> = {
+            let state = self.state.lock();
+            state.sessions.iter().filter(|(_, session)| must_end(&session.entry)).map(|(id, session)| (*id, session.on_kill.clone())).collect()
+        };
+        for (id, told) in ended {
+            if let Some(told) = told {
+                self.interrupt_session(id);
+                told();
+            }
+        }
+    }
+
     /// Stops one statement of a session; `false` where it does not run.
     pub fn interrupt_statement(&self, session: u32, id: u64) -> bool {
         let state = self.state.lock();
@@ -229,7 +264,7 @@ mod tests {
     #[test]
     fn a_killed_session_is_told_and_runs_nothing_more() {
         let activity = Arc::new(Activity::default());
-        activity.open_session(7, SessionEntry { user: "u".into(), origin: Origin::default(), started: 0, last_access: 0 });
+        activity.open_session(7, SessionEntry { user: "u".into(), token: None, origin: Origin::default(), started: 0, last_access: 0 });
         let told = Arc::new(AtomicU32::new(0));
         let count = told.clone();
         activity.on_kill(

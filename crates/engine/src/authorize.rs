@@ -38,7 +38,15 @@ pub(crate) fn authorize(context: &StatementContext<'_>, statement: &Statement) -
         Statement::CreateTsma(tsma) => write_in_database_of(context, &tsma.source),
         Statement::DropIndex { name, .. } | Statement::DropTsma { name, .. } => write_in_database_of(context, name),
         Statement::AlterUser { name, change: AlterUser::Password(_) } if name == account.name() => Ok(()),
+        Statement::CreateTotpSecret(user) if user == account.name() => Ok(()),
+        Statement::CreateToken(token) if token.user == account.name() => Ok(()),
+        Statement::AlterToken { name, .. } | Statement::DropToken { name, .. } if owns_token(context, name) => Ok(()),
         Statement::CreateUser(_)
+        | Statement::CreateTotpSecret(_)
+        | Statement::DropTotpSecret(_)
+        | Statement::CreateToken(_)
+        | Statement::AlterToken { .. }
+        | Statement::DropToken { .. }
         | Statement::AlterUser { .. }
         | Statement::DropUser(_)
         | Statement::Grant(_)
@@ -65,6 +73,11 @@ pub(crate) fn authorize(context: &StatementContext<'_>, statement: &Statement) -
         | Statement::ResumeStream(_)
         | Statement::ResetQueryCache => Ok(()),
     }
+}
+
+/// Whether a token is the user's.
+fn owns_token(context: &StatementContext<'_>, name: &str) -> bool {
+    context.engine.catalog().token(name).is_some_and(|token| token.user == context.account.name())
 }
 
 /// WRITE on the database that a name is in.

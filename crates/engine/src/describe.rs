@@ -7,7 +7,7 @@ use embudo_types::{DataType, Result, ResultSet, Value};
 use crate::insert::no_table;
 use crate::row_set::{RowSet, text};
 use crate::session::StatementContext;
-use crate::system_tables::{find, is_system_database};
+use crate::system_tables::{SystemView, find, is_system_database};
 use crate::view_ddl;
 
 /// Four columns for children and system tables.
@@ -21,7 +21,9 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName) -> Resu
     let database_name = context.database_name(name.database.as_deref())?;
     if is_system_database(database_name) {
         let mut rows = RowSet::new(&SHORT);
-        for (field, data_type) in find(database_name, &name.name).ok_or_else(no_table)?.columns {
+        let table = find(database_name, &name.name).ok_or_else(no_table)?;
+        let later = SystemView::new(context.engine.clone(), context.account.clone()).later_columns(table);
+        for (field, data_type) in table.columns.iter().filter(|(field, _)| !later.contains(field)) {
             rows.push(short_row(field, *data_type, ""));
         }
         return rows.finish();

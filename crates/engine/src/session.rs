@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use embudo_catalog::{Database, RightSet, Table};
+use embudo_catalog::{Database, RightSet, Table, Token};
 use embudo_query::{CancelToken, QueryContext};
 use embudo_sql::ast::ObjectName;
 use embudo_types::{Error, Result, ResultSet, Value, Zone, code};
@@ -25,6 +25,7 @@ struct Shared {
     engine: Arc<Engine>,
     id: u32,
     user: String,
+    token: Option<Arc<Token>>,
     state: RwLock<State>,
 }
 
@@ -93,10 +94,11 @@ impl StatementContext<'_> {
 }
 
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>, id: u32, user: &str, zone: Zone) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, id: u32, user: &str, token: Option<Arc<Token>>, zone: Zone) -> Self {
         let started = engine.clock().now() / 1_000_000;
-        engine.activity().open_session(id, SessionEntry { user: user.into(), origin: Origin::default(), started, last_access: started });
-        Self { shared: Arc::new(Shared { engine, id, user: user.into(), state: RwLock::new(State { database: None, zone }) }) }
+        let entry = SessionEntry { user: user.into(), token: token.clone(), origin: Origin::default(), started, last_access: started };
+        engine.activity().open_session(id, entry);
+        Self { shared: Arc::new(Shared { engine, id, user: user.into(), token, state: RwLock::new(State { database: None, zone }) }) }
     }
 
     /// Runs one statement; `parameters` are the values of its `?` in order. The result's batches are made while they are taken.
@@ -166,6 +168,9 @@ impl Session {
         work: impl FnOnce(&StatementContext<'_>) -> Result<ResultSet>,
     ) -> Result<ResultSet> {
         let account = Account::of(self.shared.engine.catalog(), &self.shared.user)?;
+        if let Some(token) = &self.shared.token {
+            self.shared.engine.catalog().check_token(token)?;
+        }
         let now = self.shared.engine.clock().now();
         let running = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000, cancel)?;
         let State { database, zone } = self.shared.state.read().clone();
@@ -210,6 +215,11 @@ impl Session {
     /// The user.
     pub fn user(&self) -> &str {
         &self.shared.user
+    }
+
+    /// The name of the token that it was opened with.
+    pub fn token(&self) -> Option<&str> {
+        self.shared.token.as_ref().map(|token| &*token.name)
     }
 
     /// The number that SHOW CONNECTIONS gives it.

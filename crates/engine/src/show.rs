@@ -207,6 +207,7 @@ fn show_list(context: &StatementContext<'_>, list: ShowList) -> Result<ResultSet
         ShowList::ClusterAlive => return status(1),
         ShowList::Users => (INFORMATION, "ins_users", usize::MAX),
         ShowList::UserPrivileges => (INFORMATION, "ins_user_privileges", usize::MAX),
+        ShowList::Tokens => (INFORMATION, "ins_tokens", usize::MAX),
         ShowList::Arbgroups => (INFORMATION, "ins_arbgroups", usize::MAX),
         ShowList::Encryptions => (INFORMATION, "ins_encryptions", usize::MAX),
         ShowList::Compacts => (INFORMATION, "ins_compacts", usize::MAX),

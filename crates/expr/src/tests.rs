@@ -259,6 +259,7 @@ fn text_functions() {
         ("CHAR(65, 66)", "VARCHAR(8) AB"),
         ("MD5('abc')", "VARCHAR(32) 900150983cd24fb0d6963f7d28e17f72"),
         ("SHA1('abc')", "VARCHAR(40) a9993e364706816aba3e25717850c26c9cd0d89d"),
+        ("GENERATE_TOTP_SECRET('')", "VARCHAR(52) WYJWPGQICTM6Y5ZPSXLXRQ27YX7RNF6ESNYVMU6GY4JBIQUSYWWQ"),
         ("CRC32('abc')", "INT UNSIGNED 891568578"),
         ("TO_BASE64('abc')", "VARCHAR(8) YWJj"),
         ("FROM_BASE64('YWJj')", "VARCHAR(4) abc"),

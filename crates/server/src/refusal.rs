@@ -61,11 +61,18 @@ impl Refusal {
     }
 }
 
-/// A statement's failure: HTTP 200, as clients expect, but 503 where the server was too busy to start it.
+/// What somebody is told over HTTP whose user may not come from there.
+pub const UNLISTED: &str = "whitelist prohibits current IP access";
+
+/// A statement's failure: HTTP 200, as clients expect, but 503 where the server was too busy to start it, and 403 where the user may not come from
+/// there.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        let status = if error.code() == code::TOO_MANY_REQUESTS { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-        Self::new(status, error)
+        match error.code() {
+            code::TOO_MANY_REQUESTS => Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
+            code::NOT_ALLOWED_TO_CONNECT => Self::new(StatusCode::FORBIDDEN, Error::with(code::UNCLASSIFIED, UNLISTED)),
+            _ => Self::new(StatusCode::OK, error),
+        }
     }
 }
 

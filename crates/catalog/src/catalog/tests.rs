@@ -4,6 +4,7 @@ use embudo_storage::vfs::{MemoryVfs, SimulatedVfs};
 use embudo_storage::{ManualClock, Scheduler};
 
 use super::*;
+use crate::ROOT;
 
 fn open(vfs: Arc<dyn Vfs>) -> Result<(Arc<Catalog>, Arc<ManualClock>)> {
     let clock = Arc::new(ManualClock::new(1_700_000_000_000_000_000));

@@ -122,7 +122,10 @@ tables! {
         "table_name" TB, "db_name" DB, "table_type" v(21), "col_name" DB, "col_type" v(32), "col_length" I, "col_precision" I, "col_scale" I,
         "col_nullable" I,
     }
-    INFORMATION ins_users true { "name" v(24), "super" TI, "enable" TI, "sysinfo" TI, "create_time" TS, "allowed_host" v(49_152) }
+    INFORMATION ins_users true { "name" v(24), "super" TI, "enable" TI, "sysinfo" TI, "create_time" TS, "allowed_host" v(49_152), "totp" TI }
+    INFORMATION ins_tokens false {
+        "name" v(32), "user" v(24), "provider" v(64), "enable" TI, "create_time" TS, "expire_time" TS, "extra_info" v(1_024),
+    }
     INFORMATION ins_grants true {
         "version" v(9), "expire_time" v(19), "service_time" v(19), "expired" v(5), "state" v(9), "timeseries" v(21), "dnodes" v(10), "cpu_cores" v(13),
     }
@@ -169,6 +172,7 @@ tables! {
     }
     PERFORMANCE perf_connections false {
         "conn_id" UI, "user" v(24), "app" v(24), "pid" UI, "end_point" v(134), "login_time" TS, "last_access" TS,
+        "user_app" v(24), "user_ip" v(64),
     }
     PERFORMANCE perf_queries false {
         "kill_id" v(26), "query_id" UBI, "conn_id" UI, "app" v(24), "pid" I, "user" v(24), "end_point" v(22), "create_time" TS, "exec_usec" BI,

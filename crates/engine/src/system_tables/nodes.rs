@@ -30,6 +30,22 @@ pub(crate) fn users(engine: &Engine, push: Push<'_>) {
             Value::TinyInt(user.sysinfo as i8),
             Value::Timestamp(user.created),
             text(user.hosts.join(",")),
+            Value::TinyInt(i8::from(user.totp.is_some())),
+        ]);
+    }
+}
+
+/// `ins_tokens`: a token that never expires does so in 1970, as theirs.
+pub(crate) fn tokens(engine: &Engine, push: Push<'_>) {
+    for token in engine.catalog().tokens() {
+        push(vec![
+            text(&token.name),
+            text(&token.user),
+            text(&token.provider),
+            Value::TinyInt(i8::from(token.enabled)),
+            Value::Timestamp(token.created),
+            Value::Timestamp(token.expires),
+            text(&token.extra),
         ]);
     }
 }
@@ -165,6 +181,8 @@ pub(crate) fn connections(engine: &Engine, push: Push<'_>) {
             text(&session.origin.address),
             Value::Timestamp(session.started),
             Value::Timestamp(session.last_access),
+            text(&session.origin.user_application),
+            text(&session.origin.user_address),
         ]);
     }
 }

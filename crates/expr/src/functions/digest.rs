@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE32_NOPAD;
 use embudo_types::{DataType, MAX_VARCHAR, Result, Value};
+use hmac::{Hmac, KeyInit, Mac};
 use md5::Digest;
 
 use super::kernels::{Texts, Values};
@@ -20,7 +22,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "crc32", arguments: (1, 1), doc: "CRC-32.", bind: crc32 },
     Function { name: "to_base64", arguments: (1, 1), doc: "As base64.", bind: to_base64 },
     Function { name: "from_base64", arguments: (1, 1), doc: "What base64 holds; NULL where it is none.", bind: from_base64 },
+    Function {
+        name: "generate_totp_secret",
+        arguments: (1, 1),
+        doc: "The second factor's secret that a seed stands for, in base 32.",
+        bind: generate_totp_secret,
+    },
 ];
+
+/// The second factor's secret that a seed stands for: HMAC-SHA-256 of it under an empty key.
+pub fn totp_secret(seed: &[u8]) -> [u8; 32] {
+    // An empty key is filled up with zeros to a block.
+    let mut mac = Hmac::<sha2::Sha256>::new(&[0; 64].into());
+    mac.update(seed);
+    mac.finalize().into_bytes().into()
+}
 
 fn check_text(call: &FunctionCall<'_>) -> Result<()> {
     let data_type = call.data_type(0);
@@ -75,5 +91,15 @@ fn from_base64(call: FunctionCall<'_>) -> Result<BoundExpr> {
     check_text(&call)?;
     let data_type = DataType::Varchar(call.data_type(0).length().max(1));
     let function = |texts: &[&[u8]], out: &mut Vec<u8>| BASE64_STANDARD.decode_vec(texts[0], out).is_ok();
+    call.binder.call(Texts { data_type, function }, call.arguments, data_type)
+}
+
+fn generate_totp_secret(call: FunctionCall<'_>) -> Result<BoundExpr> {
+    check_text(&call)?;
+    let data_type = DataType::Varchar(52);
+    let function = |texts: &[&[u8]], out: &mut Vec<u8>| {
+        out.extend_from_slice(BASE32_NOPAD.encode(&totp_secret(texts[0])).as_bytes());
+        true
+    };
     call.binder.call(Texts { data_type, function }, call.arguments, data_type)
 }

@@ -19,6 +19,8 @@ mod text;
 pub(crate) mod time;
 mod time_format;
 
+pub use digest::totp_secret;
+
 /// An entry of the tables.
 pub struct Function {
     /// Lower-case name.

@@ -33,8 +33,11 @@ fn respond(failure: &Failure) -> Response {
         (_, Some("db")) => of_parameter("not found", "get db query"),
         (_, Some(parameter)) => of_parameter("illegal param", &format!("parse {parameter}")),
         (StatusCode::UNAUTHORIZED, None) => r#"{"code":"forbidden","message":"get auth error"}"#.to_owned(),
+        (StatusCode::FORBIDDEN, None) => format!(r#"{{"code":"forbidden","message":{message}}}"#),
         (status, None) if status.is_client_error() => of_parameter("illegal param", "read body"),
         _ => format!(r#"{{"code":"internal error","message":{message}}}"#),
     };
-    (failure.status, [(CONTENT_TYPE, JSON)], body).into_response()
+    // Whoever may not come from there is told so by InfluxDB's code and the status of a missing login.
+    let status = if failure.status == StatusCode::FORBIDDEN { StatusCode::UNAUTHORIZED } else { failure.status };
+    (status, [(CONTENT_TYPE, JSON)], body).into_response()
 }

@@ -11,9 +11,9 @@ use embudo_wire::{
 };
 
 use crate::{
-    authentication::{self, Attempt, Claim},
+    authentication::{self, Attempt, Claim, token_of},
     incoming::Incoming,
-    refusal::Refusal,
+    refusal::{Refusal, UNLISTED},
     rest::body::{self, Held},
     router::State,
 };
@@ -41,7 +41,11 @@ impl Failure {
 /// The engine's refusal, with its code in the text.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let status = if error.code() == code::TOO_MANY_REQUESTS { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR };
+        let status = match error.code() {
+            code::TOO_MANY_REQUESTS => StatusCode::SERVICE_UNAVAILABLE,
+            code::NOT_ALLOWED_TO_CONNECT => return Self::new(StatusCode::FORBIDDEN, UNLISTED),
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
         Self::new(status, format!("[{:#x}] {}", error.code().0, error.message()))
     }
 }
@@ -80,7 +84,7 @@ impl Parameters {
                 "precision" => parameters.unit = TimeUnit::of_request(&value),
                 "u" => parameters.user = Some(value.into_owned()),
                 "p" => parameters.password = Some(value.into_owned()),
-                "token" => parameters.token = Some(value.into_owned()),
+                "token" => parameters.token = Some(token_of(&value)),
                 "ttl" => parameters.ttl = number("ttl", &value)?,
                 "table_name_key" => parameters.table_name_key = Some(value.into_owned()),
                 "req_id" => parameters.request_id = Some(number("req_id", &value)?),
@@ -127,7 +131,7 @@ impl Request {
         let Self { state, parameters, attempt, body } = self;
         let metrics = Arc::clone(&state.metrics);
         let outcome = state.turns.first(move || {
-            let session = attempt.session_of_request(parameters.application.as_deref().unwrap_or("http"))?;
+            let session = attempt.session_of_request("http", parameters.application.as_deref(), None)?;
             session.use_database(&database)?;
             work(&session, &parameters, &body)
         });

@@ -2,7 +2,7 @@
 
 use embudo_types::Zone;
 
-use crate::refusal::Refusal;
+use crate::{authentication::token_of, refusal::Refusal};
 
 /// What the URL's query says; unknown names are ignored.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Parameters {
     pub request_id: Option<i64>,
     /// The program that asks, for the log.
     pub application: Option<String>,
+    /// Where it says that it is.
+    pub address: Option<String>,
     /// A credential.
     pub token: Option<String>,
 }
@@ -43,7 +45,8 @@ impl Parameters {
                 "timing" => parameters.timing = value == "true",
                 "req_id" => parameters.request_id = request_id(&value)?,
                 "app" => parameters.application = Some(value.into_owned()),
-                "token" => parameters.token = Some(value.into_owned()),
+                "ip" => parameters.address = Some(value.into_owned()),
+                "token" => parameters.token = Some(token_of(&value)),
                 _ => {}
             }
         }

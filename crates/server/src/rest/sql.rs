@@ -78,6 +78,7 @@ async fn answer(incoming: Incoming, path: Path, gzip: bool) -> Result<Piece, Ref
         database: path.database,
         zone: parameters.session_zone,
         application: parameters.application,
+        told_address: parameters.address,
         statement,
         form: Form {
             options: rest::Options { zone: parameters.shown_zone.unwrap_or_else(Zone::utc), row_with_meta: parameters.row_with_meta, epoch: path.epoch },
@@ -105,6 +106,7 @@ struct Call {
     database: Option<String>,
     zone: Option<Zone>,
     application: Option<String>,
+    told_address: Option<String>,
     statement: Held<String>,
     form: Form,
     started: Instant,
@@ -121,7 +123,7 @@ struct Left {
 impl Call {
     /// Runs the statement up to its result's first piece; blocks.
     fn run(&self) -> Result<Piece> {
-        let session = Arc::new(self.attempt.session_of_request(self.application.as_deref().unwrap_or("rest"))?);
+        let session = Arc::new(self.attempt.session_of_request("rest", self.application.as_deref(), self.told_address.as_deref())?);
         let _ = self.left.session.set(Arc::clone(&session));
         if let Some(zone) = &self.zone {
             session.set_zone(zone.clone());

@@ -40,8 +40,11 @@ pub async fn write(incoming: Incoming) -> Result<Response, Refusal> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
     let body = read_bytes(&headers, body, &state.options, &state.bodies).await?;
     let attempt = Attempt::new(Arc::clone(&state), client.0, claim).await?;
-    let application = parameters.application.unwrap_or_else(|| "rest".into());
-    let rows = state.turns.first(move || upload(&attempt.session_of_request(&application)?, &target, &content_type, &body)).await?;
+    let rows = state.turns.first(move || {
+        let session = attempt.session_of_request("rest", parameters.application.as_deref(), parameters.address.as_deref())?;
+        upload(&session, &target, &content_type, &body)
+    });
+    let rows = rows.await?;
     let rows = rows.inspect_err(|error| state.metrics.error(error))?;
     state.metrics.rows_affected(rows);
     let mut text = Vec::new();

@@ -26,7 +26,7 @@ pub async fn tell(Path(database): Path<String>, incoming: Incoming) -> Result<Re
         return Err(Refusal::bad_request("names of tables required"));
     }
     let attempt = Attempt::new(Arc::clone(&state), client.0, claim).await?;
-    let vgroups = state.turns.first(move || attempt.session_of_request("rest")?.vgroups_of(&database, &names)).await??;
+    let vgroups = state.turns.first(move || attempt.session_of_request("rest", None, None)?.vgroups_of(&database, &names)).await??;
     let body = serde_json::json!({ "code": 0, "vgIDs": vgroups });
     Ok((StatusCode::OK, [(CONTENT_TYPE, JSON)], body.to_string()).into_response())
 }

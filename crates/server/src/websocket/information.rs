@@ -33,11 +33,11 @@ pub fn field_count(session: &Session, head: &Head, arguments: &Arguments) -> Res
     Ok(Reply::new(head).with("num_fields", fields).finish(session.version()))
 }
 
-/// `get_connection_info`: 0 is the user, 1 the name of the token, of which there is none.
+/// `get_connection_info`: 0 is the user, 1 the name of the token, empty where it was none.
 pub fn connection_information(session: &Session, head: &Head, arguments: &Arguments) -> Result<Message> {
     let information = match arguments.integer("info")?.unwrap_or(0) {
         0 => session.engine()?.user(),
-        1 => "",
+        1 => session.engine()?.token().unwrap_or_default(),
         other => return Err(Error::with(code::INVALID_PARAMETERS, format!("unknown information {other} about a connection"))),
     };
     Ok(Reply::new(head).with("info", information).finish(session.version()))

@@ -1,21 +1,19 @@
 //! Who asks, and what the session is set to: `conn`, `options_connection`.
 
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use embudo_engine::Session as EngineSession;
 use embudo_types::{Error, Result, Zone, code};
-use embudo_wire::{authorization::Credentials, websocket::Message};
+use embudo_wire::websocket::Message;
 use serde_json::Value as Json;
 
 use super::{
     reply::{Head, Reply},
     request::Arguments,
     session::Session,
+    upgrade::{Introduction, unlisted},
 };
-use crate::{
-    authentication::{Attempt, Claim},
-    version::Since,
-};
+use crate::{authentication::Attempt, version::Since};
 
 /// What a session is once its user is known.
 pub struct Login {
@@ -23,14 +21,16 @@ pub struct Login {
     pub session: EngineSession,
     /// The zone that it had at first.
     zone: Zone,
-    /// The program that it said to be at first.
-    application: String,
+    /// Who it said to be at first.
+    introduced: Introduction,
+    /// Who it says to be.
+    introduction: Mutex<Introduction>,
 }
 
 /// What `conn` asks for.
 struct Wanted {
     database: String,
-    application: String,
+    introduction: Introduction,
     zone: Option<String>,
     mode: Option<i64>,
 }
@@ -38,10 +38,9 @@ struct Wanted {
 /// `conn`. After a failure the client may try again.
 pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> Result<Message> {
     let text = |name: &str| arguments.text(name).map(str::to_owned);
-    let (user, password) = (text("user")?, text("password")?);
     let wanted = Wanted {
         database: text("db")?,
-        application: text("app")?,
+        introduction: Introduction { application: text("app")?, address: text("ip")? },
         // Servers before take no notice of it.
         zone: Some(text("tz")?).filter(|zone| !zone.is_empty() && session.version().has(Since::CONNECTION_OPTIONS)),
         mode: arguments.integer("mode")?,
@@ -50,9 +49,9 @@ pub async fn connect(session: &Session, head: &Head, arguments: &Arguments) -> R
     if session.engine().is_ok() {
         return Err(Error::with(code::UNCLASSIFIED, "duplicate connections"));
     }
-    let attempt = Attempt::new(Arc::clone(&session.server), session.client.address, Claim::Password(Credentials { user, password })).await?;
-    let login = session.turn(move || log_in(&attempt, wanted)).await?;
-    session.client.own(&login.session, &login.application);
+    let attempt = session.client.attempt(&session.server, arguments, None).await?;
+    let login = session.turn(move || log_in(&attempt, wanted)).await.map_err(unlisted)?;
+    session.client.own(&login.session, &login.introduced);
     session.log_in(login);
     let mut reply = Reply::new(head);
     if session.version().has(Since::BINARY_QUERY) {
@@ -76,16 +75,17 @@ fn log_in(attempt: &Attempt, wanted: Wanted) -> Result<Login> {
     if !wanted.database.is_empty() {
         session.use_database(&wanted.database)?;
     }
-    Ok(Login { session, zone, application: wanted.application })
+    Ok(Login { session, zone, introduction: Mutex::new(wanted.introduction.clone()), introduced: wanted.introduction })
 }
 
 /// Numbers of the options of a connection.
 mod option {
     pub const ALL: i64 = -1;
     pub const TIME_ZONE: i64 = 1;
+    pub const ADDRESS: i64 = 2;
     pub const APPLICATION: i64 = 3;
-    /// The others say where the client is, what it is made with, or which encoding it has.
-    pub const OTHERS: [i64; 3] = [0, 2, 4];
+    /// The others say which encoding the client has, or what it is made with.
+    pub const OTHERS: [i64; 2] = [0, 4];
 }
 
 /// `options_connection`: each in order, up to the first that cannot be set. A null value resets it.
@@ -107,13 +107,25 @@ fn set_option(session: &Session, number: i64, value: Option<&str>) -> Result<()>
     match (number, value) {
         (option::ALL, None) => {
             login.session.set_zone(login.zone.clone());
-            session.client.own(&login.session, &login.application);
+            introduce(session, |introduction| introduction.clone_from(&login.introduced))?;
         }
         (option::TIME_ZONE, None) => login.session.set_zone(login.zone.clone()),
         (option::TIME_ZONE, Some(zone)) => login.session.set_zone(Zone::named(zone)?),
-        (option::APPLICATION, name) => session.client.own(&login.session, name.unwrap_or(&login.application)),
+        (option::APPLICATION, name) => {
+            introduce(session, |introduction| name.unwrap_or(&login.introduced.application).clone_into(&mut introduction.application))?
+        }
+        (option::ADDRESS, told) => introduce(session, |introduction| told.unwrap_or(&login.introduced.address).clone_into(&mut introduction.address))?,
         (number, _) if option::OTHERS.contains(&number) => {}
         _ => return Err(Error::with(code::INVALID_PARAMETERS, format!("unknown option {number} of a connection"))),
     }
+    Ok(())
+}
+
+/// Changes who the client says that it is.
+fn introduce(session: &Session, change: impl FnOnce(&mut Introduction)) -> Result<()> {
+    let login = session.login()?;
+    let mut introduction = login.introduction.lock().unwrap_or_else(PoisonError::into_inner);
+    change(&mut introduction);
+    session.client.own(&login.session, &introduction);
     Ok(())
 }

@@ -19,6 +19,47 @@ pub struct CreateUser {
     pub create_databases: Option<i64>,
     /// HOST: addresses or CIDR ranges.
     pub hosts: Vec<String>,
+    /// TOTPSEED.
+    pub totp_seed: Option<String>,
+    /// ALLOW_TOKEN_NUM.
+    pub token_limit: Option<TokenLimit>,
+}
+
+/// ALLOW_TOKEN_NUM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenLimit {
+    /// DEFAULT.
+    Default,
+    /// UNLIMITED.
+    Unlimited,
+    /// So many.
+    Number(i64),
+}
+
+/// CREATE TOKEN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateToken {
+    /// Name.
+    pub name: String,
+    /// IF NOT EXISTS.
+    pub if_not_exists: bool,
+    /// FROM USER.
+    pub user: String,
+    /// The rest.
+    pub options: TokenOptions,
+}
+
+/// What CREATE TOKEN and ALTER TOKEN set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// ENABLE.
+    pub enable: Option<i64>,
+    /// PROVIDER.
+    pub provider: Option<String>,
+    /// TTL in days, 0 for ever.
+    pub ttl: Option<i64>,
+    /// EXTRA_INFO.
+    pub extra: Option<String>,
 }
 
 /// What ALTER USER changes.
@@ -36,6 +77,10 @@ pub enum AlterUser {
     AddHosts(Vec<String>),
     /// DROP HOST.
     DropHosts(Vec<String>),
+    /// TOTPSEED.
+    TotpSeed(String),
+    /// ALLOW_TOKEN_NUM.
+    TokenLimit(TokenLimit),
 }
 
 /// GRANT and REVOKE.

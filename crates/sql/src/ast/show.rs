@@ -161,6 +161,7 @@ lists! {
     ClusterAlive "CLUSTER ALIVE";
     Users "USERS";
     UserPrivileges "USER PRIVILEGES";
+    Tokens "TOKENS";
     Arbgroups "ARBGROUPS";
     Encryptions "ENCRYPTIONS";
     Compacts "COMPACTS";

@@ -2,7 +2,9 @@
 //! SHOW in [`super::show`], users, topics, streams and the cluster in [`super::administration`].
 
 use super::{
-    administration::{AlterUser, ClusterStatement, CreateFunction, CreateStream, CreateUser, DropStream, Grant, Kill, ResumeStream, TopicSource},
+    administration::{
+        AlterUser, ClusterStatement, CreateFunction, CreateStream, CreateToken, CreateUser, DropStream, Grant, Kill, ResumeStream, TokenOptions, TopicSource,
+    },
     database::DatabaseOption,
     expr::Expr,
     query::Query,
@@ -150,6 +152,26 @@ pub enum Statement {
     },
     /// DROP USER.
     DropUser(String),
+    /// CREATE TOTP_SECRET FOR USER.
+    CreateTotpSecret(String),
+    /// DROP TOTP_SECRET FROM USER.
+    DropTotpSecret(String),
+    /// CREATE TOKEN.
+    CreateToken(Box<CreateToken>),
+    /// ALTER TOKEN.
+    AlterToken {
+        /// Name.
+        name: String,
+        /// What changes.
+        options: TokenOptions,
+    },
+    /// DROP TOKEN.
+    DropToken {
+        /// Name.
+        name: String,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
     /// GRANT … TO.
     Grant(Box<Grant>),
     /// REVOKE … FROM.

@@ -4,8 +4,8 @@ use std::fmt::{Display, Formatter, Result};
 
 use super::{List, Name, Text, Texts, optional, when};
 use crate::ast::administration::{
-    AlterUser, ClusterStatement, CreateFunction, CreateStream, CreateUser, DnodeTarget, Grant, Kill, NodeRole, Privilege, PrivilegeLevel, Privileges,
-    StreamColumn, StreamOptions, StreamTag, StreamTrigger, TopicMeta,
+    AlterUser, ClusterStatement, CreateFunction, CreateStream, CreateToken, CreateUser, DnodeTarget, Grant, Kill, NodeRole, Privilege, PrivilegeLevel,
+    Privileges, StreamColumn, StreamOptions, StreamTag, StreamTrigger, TokenLimit, TokenOptions, TopicMeta,
 };
 
 /// SQL that parses to the same statement.
@@ -15,7 +15,39 @@ impl Display for CreateUser {
         optional(f, " ENABLE ", self.enable)?;
         optional(f, " SYSINFO ", self.sysinfo)?;
         optional(f, " CREATEDB ", self.create_databases)?;
+        optional(f, " TOTPSEED ", self.totp_seed.as_deref().map(Text))?;
+        optional(f, " ALLOW_TOKEN_NUM ", self.token_limit)?;
         if self.hosts.is_empty() { Ok(()) } else { write!(f, " HOST {}", Texts(&self.hosts)) }
+    }
+}
+
+/// SQL that parses to the same limit.
+impl Display for TokenLimit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Default => f.write_str("DEFAULT"),
+            Self::Unlimited => f.write_str("UNLIMITED"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// SQL that parses to the same statement.
+impl Display for CreateToken {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str("CREATE TOKEN ")?;
+        when(f, self.if_not_exists, "IF NOT EXISTS ")?;
+        write!(f, "{} FROM USER {}{}", Name(&self.name), Name(&self.user), self.options)
+    }
+}
+
+/// SQL that parses to the same options, each after a space.
+impl Display for TokenOptions {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        optional(f, " ENABLE ", self.enable)?;
+        optional(f, " PROVIDER ", self.provider.as_deref().map(Text))?;
+        optional(f, " TTL ", self.ttl)?;
+        optional(f, " EXTRA_INFO ", self.extra.as_deref().map(Text))
     }
 }
 
@@ -29,6 +61,8 @@ impl Display for AlterUser {
             Self::CreateDatabases(value) => write!(f, "CREATEDB {value}"),
             Self::AddHosts(hosts) => write!(f, "ADD HOST {}", Texts(hosts)),
             Self::DropHosts(hosts) => write!(f, "DROP HOST {}", Texts(hosts)),
+            Self::TotpSeed(seed) => write!(f, "TOTPSEED {}", Text(seed)),
+            Self::TokenLimit(limit) => write!(f, "ALLOW_TOKEN_NUM {limit}"),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::{
     ast::{
         Statement,
         administration::{
-            AlterUser, ClusterStatement, CreateFunction, CreateStream, CreateUser, DnodeTarget, DropStream, Grant, NodeRole, Privilege, PrivilegeLevel,
-            Privileges, ResumeStream, StreamColumn, StreamOptions, StreamTag, StreamTrigger, TopicMeta, TopicSource,
+            AlterUser, ClusterStatement, CreateFunction, CreateStream, CreateToken, CreateUser, DnodeTarget, DropStream, Grant, NodeRole, Privilege,
+            PrivilegeLevel, Privileges, ResumeStream, StreamColumn, StreamOptions, StreamTag, StreamTrigger, TokenLimit, TokenOptions, TopicMeta, TopicSource,
         },
     },
     lexer::{self, Token, TokenKind},
@@ -16,6 +16,7 @@ use crate::{
 
 const MAX_USER_NAME: usize = 23;
 const MAX_PASSWORD: usize = 128;
+const MAX_TOKEN_NAME: usize = 31;
 
 fn node_role(word: &str) -> NodeRole {
     match word {
@@ -61,6 +62,7 @@ impl Parser<'_> {
         self.expect_word("pass")?;
         let password = self.password()?;
         let (mut enable, mut sysinfo, mut create_databases, mut hosts) = (None, None, None, Vec::new());
+        let (mut totp_seed, mut token_limit) = (None, None);
         loop {
             if self.eat_word("sysinfo") {
                 sysinfo = Some(self.integer()?);
@@ -70,8 +72,12 @@ impl Parser<'_> {
                 enable = Some(self.integer()?);
             } else if self.eat_word("host") {
                 hosts = self.comma_separated(Self::string)?;
+            } else if self.eat_word("totpseed") {
+                totp_seed = Some(self.string()?);
+            } else if self.eat_word("allow_token_num") {
+                token_limit = Some(self.token_limit()?);
             } else {
-                return Ok(Statement::CreateUser(CreateUser { name, password, enable, sysinfo, create_databases, hosts }));
+                return Ok(Statement::CreateUser(CreateUser { name, password, enable, sysinfo, create_databases, hosts, totp_seed, token_limit }));
             }
         }
     }
@@ -79,7 +85,7 @@ impl Parser<'_> {
     pub(super) fn alter_user(&mut self) -> Result<Statement> {
         let name = self.user_name()?;
         let word = self.word();
-        if !matches!(word, "pass" | "enable" | "sysinfo" | "createdb" | "add" | "drop") {
+        if !matches!(word, "pass" | "enable" | "sysinfo" | "createdb" | "add" | "drop" | "totpseed" | "allow_token_num") {
             return Err(self.unexpected());
         }
         self.advance();
@@ -88,6 +94,8 @@ impl Parser<'_> {
             "enable" => AlterUser::Enable(self.integer()?),
             "sysinfo" => AlterUser::Sysinfo(self.integer()?),
             "createdb" => AlterUser::CreateDatabases(self.integer()?),
+            "totpseed" => AlterUser::TotpSeed(self.string()?),
+            "allow_token_num" => AlterUser::TokenLimit(self.token_limit()?),
             _ => {
                 self.expect_word("host")?;
                 let hosts = self.comma_separated(Self::string)?;
@@ -95,6 +103,60 @@ impl Parser<'_> {
             }
         };
         Ok(Statement::AlterUser { name, change })
+    }
+
+    fn token_limit(&mut self) -> Result<TokenLimit> {
+        if self.eat_word("default") {
+            Ok(TokenLimit::Default)
+        } else if self.eat_word("unlimited") {
+            Ok(TokenLimit::Unlimited)
+        } else {
+            self.integer().map(TokenLimit::Number)
+        }
+    }
+
+    /// After CREATE TOTP_SECRET (`preposition` FOR) or DROP TOTP_SECRET (FROM).
+    pub(super) fn totp_user(&mut self, preposition: &str) -> Result<String> {
+        self.expect_word(preposition)?;
+        self.expect_word("user")?;
+        self.user_name()
+    }
+
+    pub(super) fn create_token(&mut self) -> Result<Statement> {
+        let if_not_exists = self.if_not_exists()?;
+        let name = self.token_name()?;
+        self.expect_word("from")?;
+        self.expect_word("user")?;
+        let user = self.user_name()?;
+        Ok(Statement::CreateToken(Box::new(CreateToken { name, if_not_exists, user, options: self.token_options()? })))
+    }
+
+    pub(super) fn alter_token(&mut self) -> Result<Statement> {
+        let name = self.token_name()?;
+        let options = self.token_options()?;
+        if options == TokenOptions::default() { Err(self.unexpected()) } else { Ok(Statement::AlterToken { name, options }) }
+    }
+
+    pub(super) fn token_name(&mut self) -> Result<String> {
+        self.name(MAX_TOKEN_NAME)
+    }
+
+    /// In any order, up to what is none.
+    fn token_options(&mut self) -> Result<TokenOptions> {
+        let mut options = TokenOptions::default();
+        loop {
+            if self.eat_word("enable") {
+                options.enable = Some(self.integer()?);
+            } else if self.eat_word("provider") {
+                options.provider = Some(self.string()?);
+            } else if self.eat_word("ttl") {
+                options.ttl = Some(self.integer()?);
+            } else if self.eat_word("extra_info") {
+                options.extra = Some(self.string()?);
+            } else {
+                return Ok(options);
+            }
+        }
     }
 
     /// After GRANT (`preposition` TO) or REVOKE (FROM).

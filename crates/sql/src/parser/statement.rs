@@ -121,6 +121,8 @@ impl Parser<'_> {
             }
             "view" => self.create_view(false),
             "user" => self.create_user(),
+            "token" => self.create_token(),
+            "totp_secret" => self.totp_user("for").map(Statement::CreateTotpSecret),
             "topic" => self.create_topic(),
             "stream" => self.create_stream(),
             "or" => {
@@ -146,6 +148,7 @@ impl Parser<'_> {
             "database" => self.alter_database(),
             "table" | "stable" => self.alter_table(word == "stable"),
             "user" => self.alter_user(),
+            "token" => self.alter_token(),
             "dnode" | "all" | "cluster" | "local" => self.alter_configuration(word),
             "account" => Err(Self::no_longer_supported()),
             _ => Err(self.unexpected_at(leader)),
@@ -177,6 +180,11 @@ impl Parser<'_> {
                 Ok(Statement::DropView { name: self.object_name()?, if_exists })
             }
             "user" => self.user_name().map(Statement::DropUser),
+            "token" => {
+                let if_exists = self.if_exists()?;
+                Ok(Statement::DropToken { name: self.token_name()?, if_exists })
+            }
+            "totp_secret" => self.totp_user("from").map(Statement::DropTotpSecret),
             "function" => {
                 let if_exists = self.if_exists()?;
                 Ok(Statement::DropFunction { name: self.column_name()?, if_exists })

@@ -1,21 +1,18 @@
 //! Beginning and ending a subscription: `subscribe`, `unsubscribe`, `list_topics`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use embudo_types::{Error, Result, Zone, code, subscription::SubscribeOptions};
-use embudo_wire::{authorization::Credentials, tmq::configuration, websocket::Message as Frame};
+use embudo_wire::{tmq::configuration, websocket::Message as Frame};
 use serde_json::Value as Json;
 
 use super::session::{Subscriber, Subscription};
 use crate::{
-    authentication::{Attempt, Claim},
     version::Since,
     websocket::{
         reply::{Head, Reply},
         request::Arguments,
+        upgrade::{Introduction, unlisted},
     },
 };
 
@@ -72,14 +69,14 @@ async fn begin(subscriber: &Subscriber, arguments: &Arguments, topics: Vec<Strin
         _ => error,
     })?;
     let zone = Some(arguments.text("tz")?).filter(|zone| !zone.is_empty()).map(Zone::named).transpose()?;
-    let claim = Claim::Password(Credentials { user: arguments.text("user")?.to_owned(), password: arguments.text("password")?.to_owned() });
-    let attempt = Attempt::new(Arc::clone(&subscriber.server), subscriber.client.address, claim).await?;
+    let configured = arguments.get("config").and_then(|config| config.get("td.connect.token")).and_then(Json::as_str).filter(|token| !token.is_empty());
+    let attempt = subscriber.client.attempt(&subscriber.server, arguments, configured).await?;
     let (with_table_names, in_lists) = (options.with_table_name, options.batch_meta && !is_recorded);
-    let session = subscriber.turn(move || attempt.session()).await.map_err(|error| match error.code() {
+    let session = subscriber.turn(move || attempt.session()).await.map_err(unlisted).map_err(|error| match error.code() {
         code::AUTHENTICATION_FAILURE if is_recorded => Error::with(code::UNCLASSIFIED, "new consumer return nil"),
         _ => error,
     })?;
-    subscriber.client.own(&session, arguments.text("app")?);
+    subscriber.client.own(&session, &Introduction { application: arguments.text("app")?.to_owned(), address: arguments.text("ip")?.to_owned() });
     if let Some(zone) = zone {
         session.set_zone(zone);
     }
