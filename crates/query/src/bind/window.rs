@@ -160,10 +160,7 @@ fn calendar_grid(length: Duration, offset: Option<WindowDuration>, sliding: Opti
         }
     }
     match sliding {
-        Some(WindowDuration::Duration(sliding)) if sliding.unit.is_calendar() && sliding != length => {
-            Err(Error::new(code::DOES_NOT_SUPPORT_SLIDING_WHEN_INTERVAL))
-        }
-        Some(WindowDuration::Duration(sliding)) if sliding == length => Ok(Grid::calendar(length, offset, precision, &context.zone)),
+        Some(WindowDuration::Duration(sliding)) if sliding.unit.is_calendar() => Err(Error::new(code::DOES_NOT_SUPPORT_SLIDING_WHEN_INTERVAL)),
         Some(_) => Err(Error::new(code::SLIDING_VALUE_NO_LARGER_THAN_THE)),
         None => Ok(Grid::calendar(length, offset, precision, &context.zone)),
     }
