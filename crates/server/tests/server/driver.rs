@@ -244,8 +244,11 @@ fn a_slow_answer_times_out_and_interruption_ends_a_call() {
     assert_eq!(failed.code(), code::CONN_READ_TIMEOUT);
     std::thread::scope(|scope| {
         let running = scope.spawn(|| driver.execute(&slow, &[]).and_then(embudo_types::ResultSet::collect));
-        std::thread::sleep(Duration::from_millis(100));
-        driver.interrupt();
+        // What has not begun cannot be interrupted.
+        while !running.is_finished() {
+            driver.interrupt();
+            std::thread::sleep(Duration::from_millis(10));
+        }
         assert_eq!(running.join().unwrap().unwrap_err().code(), code::QUERY_TERMINATED);
     });
     assert_eq!(numbers(&run(&*driver, "SELECT 1")), [1]);

@@ -9,6 +9,8 @@ use std::{
 use embudo_wire::websocket::{Decoder, Encoder, Message, Role};
 use serde_json::Value;
 
+use crate::PATIENCE;
+
 /// One connection.
 pub struct Socket {
     pub stream: TcpStream,
@@ -27,7 +29,7 @@ impl Socket {
     /// The same with further header lines.
     pub fn open_with(address: SocketAddr, path: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
@@ -66,7 +68,7 @@ impl Socket {
     /// The next message but pings and pongs.
     pub fn read(&mut self) -> Message {
         loop {
-            match self.read_within(Duration::from_secs(10)).expect("a message") {
+            match self.read_within(PATIENCE).expect("a message") {
                 Message::Ping(_) | Message::Pong(_) => {}
                 message => return message,
             }
@@ -92,7 +94,7 @@ impl Socket {
 
     /// Whether the server has closed the connection, within a while.
     pub fn is_closed(&mut self) -> bool {
-        self.stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut buffer = vec![0; 65_536];
         loop {
             match self.stream.read(&mut buffer) {

@@ -3,7 +3,6 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
 };
 
 /// What came back.
@@ -36,7 +35,7 @@ pub const ROOT: (&str, &str) = ("authorization", "Basic cm9vdDp0YW9zZGF0YQ==");
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(crate::PATIENCE * 2)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, buffer: Vec::new() }
     }

@@ -139,15 +139,7 @@ fn telnet_lines_come_over_a_port_of_their_own() {
 
 /// Waits until a query gives these rows.
 fn awaited(connection: &mut Connection, sql: &str, rows: &str) {
-    let begun = std::time::Instant::now();
-    loop {
-        let answer = connection.sql("/rest/sql", sql);
-        if answer.text().contains(rows) {
-            return;
-        }
-        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{sql}: {}", answer.text());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    crate::wait_until(sql, || connection.sql("/rest/sql", sql).text().contains(rows));
 }
 
 fn with_listeners() -> embudo_server::ServerOptions {

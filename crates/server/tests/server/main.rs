@@ -3,6 +3,7 @@
 // A test ends at the first thing that is not as expected.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_collect)]
 
+mod accounts;
 mod activity;
 mod driver;
 mod frames;
@@ -21,9 +22,26 @@ mod translation;
 mod unset_cells;
 mod websocket;
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use embudo_engine::{Engine, EngineOptions};
 use embudo_server::{Server, ServerHandle, ServerOptions};
 use embudo_types::Zone;
+
+/// How long a test waits for what must come, on machines of every speed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until something is so.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
 
 /// A server on an empty database in memory, in UTC as the recordings were.
 fn start() -> ServerHandle {

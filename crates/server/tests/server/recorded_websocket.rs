@@ -157,7 +157,7 @@ impl Conversation {
         let message = match place {
             Some(place) => self.early.remove(place),
             None => loop {
-                match self.socket.read_within(Duration::from_secs(5)) {
+                match self.socket.read_within(crate::PATIENCE) {
                     None => return Some(format!("nothing; before: {:?}", self.early)),
                     Some(message) if answers(&message, &want) => break message,
                     Some(message) => self.early.push(message),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     http::{Connection, ROOT},
-    start, start_with,
+    slow_query, start, start_with, wait_until,
 };
 
 /// A table with so many rows.
@@ -54,14 +54,8 @@ fn a_client_that_leaves_frees_its_place() {
         leaving.fill().unwrap();
     }
     // All of them are gone from the count, and others are served.
-    for attempt in 0.. {
-        let metrics = connection.request("GET", "/metrics", &[], b"").text();
-        if metrics.contains("embudo_connections 1\n") {
-            break;
-        }
-        assert!(attempt < 100, "{metrics}");
-        thread::sleep(Duration::from_millis(50));
-    }
+    let mut is_alone = || connection.request("GET", "/metrics", &[], b"").text().contains("embudo_connections 1\n");
+    wait_until("one connection", &mut is_alone);
     assert_eq!(rows(&connection.sql("/rest/sql/r", "select * from t").text()), 60_000);
 }
 
@@ -69,21 +63,13 @@ fn a_client_that_leaves_frees_its_place() {
 fn a_statement_whose_client_left_is_stopped() {
     let server = start();
     let mut connection = Connection::open(server.address());
-    fill(&mut connection, 20_000);
-    let part = "select s, count(*), sum(v), stddev(v) from r.t group by s";
-    let sql = vec![part; 60].join(" union all ");
+    let sql = slow_query(|sql| drop(connection.sql("/rest/sql", sql)));
     let mut leaving = Connection::open(server.address());
     leaving.send("POST", "/rest/sql", &[ROOT, ("content-length", &sql.len().to_string())], sql.as_bytes());
-    let mut running = || connection.sql("/rest/sql", "show queries").text().contains("union all");
-    let waited_for = |wanted: bool, running: &mut dyn FnMut() -> bool| {
-        (0..200).any(|_| {
-            thread::sleep(Duration::from_millis(20));
-            running() == wanted
-        })
-    };
-    assert!(waited_for(true, &mut running));
+    let mut running = || connection.sql("/rest/sql", "show queries").text().contains("SELECT COUNT(*)");
+    wait_until("the query runs", &mut running);
     drop(leaving);
-    assert!(waited_for(false, &mut running));
+    wait_until("the query has ended", || !running());
 }
 
 #[test]
@@ -99,7 +85,10 @@ fn a_result_that_is_not_read_is_dropped() {
         assert!(answer.text().contains("[[50]]"), "{}", answer.text());
     }
     connection.send("POST", "/rest/sql/wide", &[ROOT, ("content-length", "15")], b"select * from t");
-    thread::sleep(Duration::from_millis(2_500));
+    connection.fill().unwrap();
+    let mut other = Connection::open(server.address());
+    let mut is_dropped = || other.request("GET", "/metrics", &[], b"").text().contains("embudo_statements_running 0\n");
+    wait_until("the result is dropped", &mut is_dropped);
     // What the sockets held still comes, then the connection ends before the body does.
     assert!(connection.read().is_none());
 }

@@ -100,18 +100,22 @@ fn guessing_passwords_takes_longer_each_time() {
         assert!(answer.text().contains("\"code\":855"), "{}", answer.text());
         begun.elapsed()
     };
-    for _ in 0..8 {
+    let knows = || {
+        let begun = Instant::now();
+        let right = Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT, ("x-real-ip", "192.0.2.1")], b"SELECT 1");
+        assert!(right.text().contains("[[1]]"), "{}", right.text());
+        begun.elapsed()
+    };
+    for _ in 0..10 {
         guess("root", "192.0.2.1");
     }
-    // The eighth failure made it 400 ms.
-    assert!(guess("root", "192.0.2.1") >= Duration::from_millis(300));
+    // The tenth failure made it 1.6 s, the next one 3.2 s. On a loaded machine others may need a while as well.
+    let wait = Duration::from_millis(1_500);
+    assert!(guess("root", "192.0.2.1") >= wait);
     // Nobody else waits, and whoever knows the password waits once.
-    let others = (0..3).map(|_| guess("root", "192.0.2.2")).min().unwrap();
-    assert!(others < Duration::from_millis(300), "{others:?}");
-    let begun = Instant::now();
-    let right = Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT, ("x-real-ip", "192.0.2.1")], b"SELECT 1");
-    assert!(right.text().contains("[[1]]") && begun.elapsed() >= Duration::from_millis(300));
-    let begun = Instant::now();
-    Connection::open(server.address()).request("POST", "/rest/sql", &[ROOT, ("x-real-ip", "192.0.2.1")], b"SELECT 1");
-    assert!(begun.elapsed() < Duration::from_millis(300));
+    let others = (0..5).map(|_| guess("root", "192.0.2.2")).min().unwrap();
+    assert!(others < wait, "{others:?}");
+    assert!(knows() >= wait);
+    let forgiven = (0..5).map(|_| knows()).min().unwrap();
+    assert!(forgiven < wait, "{forgiven:?}");
 }

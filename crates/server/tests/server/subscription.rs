@@ -16,9 +16,9 @@ use embudo_types::{
 use embudo_wire::{binary_message::action, tmq::frame, websocket::Message as Frame};
 use serde_json::{Value as Json, json};
 
-use crate::{frames::Socket, start, start_with};
+use crate::{PATIENCE, frames::Socket, start, start_with, wait_until};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = PATIENCE;
 const SHORT: Duration = Duration::from_millis(100);
 
 /// A database and how programs reach it.
@@ -67,13 +67,30 @@ fn values(message: &Message) -> Vec<Option<i32>> {
     message.blocks.iter().flat_map(|block| block.batch.column(1).as_primitive::<arrow_array::types::Int32Type>().iter().collect::<Vec<_>>()).collect()
 }
 
-/// Messages until there is none.
-fn drain(subscription: &dyn Subscription) -> Vec<Message> {
-    std::iter::from_fn(|| subscription.poll(Duration::from_millis(300)).unwrap()).collect()
+/// Whether no message is there.
+fn is_quiet(subscription: &dyn Subscription) -> bool {
+    subscription.poll(Duration::from_millis(300)).unwrap().is_none()
 }
 
-fn drained(subscription: &dyn Subscription) -> Vec<i32> {
-    drain(subscription).iter().flat_map(values).flatten().collect()
+/// Messages until the last of them has come, and none after it.
+fn until(subscription: &dyn Subscription, mut is_last: impl FnMut(&Message) -> bool) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while messages.last().is_none_or(|message| !is_last(message)) {
+        messages.push(subscription.poll(SOON).unwrap().unwrap_or_else(|| panic!("nothing after {messages:?}")));
+    }
+    assert!(is_quiet(subscription), "{messages:?}");
+    messages
+}
+
+/// As many values as are expected, however they are spread over messages.
+fn drained(subscription: &dyn Subscription, count: usize) -> Vec<i32> {
+    let mut got: Vec<i32> = Vec::new();
+    while got.len() < count {
+        let message = subscription.poll(SOON).unwrap().unwrap_or_else(|| panic!("nothing after {got:?}"));
+        got.extend(values(&message).into_iter().flatten());
+    }
+    assert!(is_quiet(subscription), "{got:?}");
+    got
 }
 
 fn number_rows(place: &Place, table: &str, range: std::ops::Range<i64>) {
@@ -102,16 +119,16 @@ fn rows_of_a_query_arrive_in_order_and_the_group_goes_on_where_it_committed() {
         assert_eq!(subscription.committed("q", message.vgroup).unwrap(), Some(message.next), "{name}");
         assert_eq!(subscription.position("q", message.vgroup).unwrap(), Some(message.next), "{name}");
         number_rows(&place, "c2", 3..5);
-        assert_eq!(drained(&*subscription), [3, 4], "{name}");
+        assert_eq!(drained(&*subscription, 2), [3, 4], "{name}");
         subscription.close().unwrap();
         // What was not committed comes again.
         let again = place.subscribe(&["q"], |_| {});
-        assert_eq!(drained(&*again), [3, 4], "{name}");
+        assert_eq!(drained(&*again, 2), [3, 4], "{name}");
         again.commit_all().unwrap();
         drop(again);
         let third = place.subscribe(&["q"], |_| {});
         number_rows(&place, "c2", 5..6);
-        assert_eq!(drained(&*third), [5], "{name}");
+        assert_eq!(drained(&*third, 1), [5], "{name}");
     }
 }
 
@@ -125,7 +142,7 @@ fn seeking_and_assignments() {
         let first = subscription.poll(SOON).unwrap().expect("a row");
         number_rows(&place, "c1", 1..2);
         number_rows(&place, "c1", 2..3);
-        assert_eq!(drained(&*subscription), [1, 2], "{name}");
+        assert_eq!(drained(&*subscription, 2), [1, 2], "{name}");
         let assigned = subscription.assignment("q").unwrap();
         assert_eq!(assigned.len(), 1, "{name}");
         let place_of = &assigned[0];
@@ -133,15 +150,15 @@ fn seeking_and_assignments() {
         assert!(place_of.begin <= first.start && place_of.end >= first.next, "{name}: {assigned:?} {first:?}");
         subscription.seek("q", first.vgroup, first.next).unwrap();
         assert_eq!(subscription.position("q", first.vgroup).unwrap(), Some(first.next), "{name}");
-        assert_eq!(drained(&*subscription), [1, 2], "{name}");
+        assert_eq!(drained(&*subscription, 2), [1, 2], "{name}");
         subscription.seek("q", first.vgroup, place_of.begin).unwrap();
-        assert_eq!(drained(&*subscription), [0, 1, 2], "{name}");
+        assert_eq!(drained(&*subscription, 3), [0, 1, 2], "{name}");
         // A message that was fetched ahead is not given after a seek past it.
         subscription.seek("q", first.vgroup, place_of.begin).unwrap();
         let again = subscription.poll(SOON).unwrap().expect("rows");
         assert_eq!(values(&again)[0], Some(0), "{name}");
         subscription.seek("q", first.vgroup, place_of.end).unwrap();
-        assert!(drained(&*subscription).is_empty(), "{name}");
+        assert!(is_quiet(&*subscription), "{name}");
         assert_eq!(subscription.seek("q", 9999, 0).unwrap_err().code(), code::VGID_DOES_NOT_BELONG_TO_THIS, "{name}");
         assert_eq!(subscription.assignment("nope").unwrap_err().code(), code::TOPIC_DOES_NOT_BELONG_TO_THIS, "{name}");
     }
@@ -156,15 +173,16 @@ fn the_latest_and_what_comes_while_a_poll_waits() {
         let subscription = place.subscribe(&["q"], |options| options.offset_reset = OffsetReset::Latest);
         let begun = Instant::now();
         assert!(subscription.poll(Duration::from_millis(200)).unwrap().is_none(), "{name}");
-        assert!((Duration::from_millis(190)..Duration::from_secs(3)).contains(&begun.elapsed()), "{name}: {:?}", begun.elapsed());
+        assert!((Duration::from_millis(190)..PATIENCE).contains(&begun.elapsed()), "{name}: {:?}", begun.elapsed());
         let driver = Arc::clone(&place.driver);
         let writer = thread::spawn(move || {
             thread::sleep(Duration::from_millis(200));
             driver.execute("INSERT INTO d.c2 VALUES (1700000009000, 7, 'x')", &[]).unwrap();
         });
-        let message = subscription.poll(Duration::from_secs(20)).unwrap().expect("a row");
+        let begun = Instant::now();
+        let message = subscription.poll(PATIENCE * 2).unwrap().expect("a row");
         assert_eq!(values(&message), [Some(7)], "{name}");
-        assert!(begun.elapsed() < Duration::from_secs(10), "{name}");
+        assert!(begun.elapsed() < PATIENCE, "{name}");
         writer.join().unwrap();
     }
 }
@@ -176,17 +194,20 @@ fn polls_can_be_interrupted() {
         place.run("CREATE TOPIC q AS SELECT ts, v FROM d.st");
         let subscription: Arc<dyn Subscription> = Arc::from(place.subscribe(&["q"], |_| {}));
         let other = Arc::clone(&subscription);
-        let begun = Instant::now();
+        let (begun, (told, ended)) = (Instant::now(), std::sync::mpsc::channel::<()>());
         let interrupter = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(200));
-            other.interrupt();
+            // A poll that has not begun cannot be interrupted.
+            while ended.recv_timeout(Duration::from_millis(50)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                other.interrupt();
+            }
         });
-        assert!(subscription.poll(Duration::from_secs(30)).unwrap().is_none(), "{name}");
-        assert!(begun.elapsed() < Duration::from_secs(10), "{name}");
+        assert!(subscription.poll(PATIENCE * 2).unwrap().is_none(), "{name}");
+        assert!(begun.elapsed() < PATIENCE, "{name}");
+        drop(told);
         interrupter.join().unwrap();
         // Nothing is lost by it.
         number_rows(&place, "c1", 0..2);
-        assert_eq!(drained(&*subscription), [0, 1], "{name}");
+        assert_eq!(drained(&*subscription, 2), [0, 1], "{name}");
     }
 }
 
@@ -237,7 +258,7 @@ fn events_arrive_as_they_happened_on_both_transports() {
         place.all(&["CREATE DATABASE d VGROUPS 1 WAL_RETENTION_PERIOD 3600", "USE d", "CREATE TOPIC m WITH META AS DATABASE d"]);
         place.all(&CHANGES);
         let subscription = place.subscribe(&["m"], |_| {});
-        let messages = drain(&*subscription);
+        let messages = until(&*subscription, |message| message.meta.iter().any(|event| matches!(event, MetaEvent::CreateChild { table, .. } if table == "c4")));
         let has = |wanted: fn(&MetaEvent) -> bool| messages.iter().any(|message| message.meta.iter().any(wanted));
         assert!(has(|event| matches!(event, MetaEvent::CreateSuper { table, tags, .. } if table == "st" && tags.len() == 2)), "{name}: {messages:?}");
         assert!(has(|event| matches!(event, MetaEvent::CreateNormal { table, .. } if table == "n")), "{name}");
@@ -288,13 +309,13 @@ fn a_consumer_may_change_its_topics() {
         number_rows(&place, "c1", 0..1);
         number_rows(&place, "c2", 1..2);
         let subscription = place.subscribe(&["q1"], |_| {});
-        assert_eq!(drained(&*subscription), [0], "{name}");
+        assert_eq!(drained(&*subscription, 1), [0], "{name}");
         subscription.unsubscribe().unwrap();
         assert!(subscription.topics().is_empty(), "{name}");
         subscription.subscribe(&["q2".to_owned()]).unwrap();
-        assert_eq!(drained(&*subscription), [1], "{name}");
+        assert_eq!(drained(&*subscription, 1), [1], "{name}");
         let both = place.subscribe(&["q1", "q2"], |options| options.group = "other".into());
-        let mut values = drained(&*both);
+        let mut values = drained(&*both, 2);
         values.sort_unstable();
         assert_eq!(values, [0, 1], "{name}");
         let missing = place.driver.subscribe(SubscribeOptions::new("g", ["nope"]));
@@ -315,7 +336,7 @@ fn groups_share_the_vgroups_of_a_topic() {
             place.run(&format!("INSERT INTO c{child} VALUES (1700000000000, {child}, '')"));
         }
         let mut got: Vec<i32> = Vec::new();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         let mut took_part = [false, false];
         while got.len() < 40 && Instant::now() < deadline {
             for (number, subscription) in [&one, &two].into_iter().enumerate() {
@@ -333,11 +354,10 @@ fn groups_share_the_vgroups_of_a_topic() {
         assert_eq!(vgroups(&*one) + vgroups(&*two), 4, "{name}");
         // What one leaves goes to the other.
         two.close().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while vgroups(&*one) < 4 && Instant::now() < deadline {
+        wait_until("all vgroups are one's", || {
             one.poll(SHORT).unwrap();
-        }
-        assert_eq!(vgroups(&*one), 4, "{name}");
+            vgroups(&*one) == 4
+        });
     }
 }
 
@@ -398,14 +418,14 @@ fn a_connection_that_broke_is_opened_again_and_nothing_is_lost() {
         relay.cut();
         number_rows(&place, "c1", 1..2);
         let want: &[i32] = if committed { &[1] } else { &[0, 1] };
-        let got: Vec<i32> = drained(&*subscription);
+        let got: Vec<i32> = drained(&*subscription, want.len());
         assert_eq!(got[..], *want, "committed: {committed}");
         relay.cut();
         // Also while nothing waits to be read.
         subscription.commit_all().unwrap();
         place.run("DELETE FROM d.c1");
         number_rows(&place, "c1", 0..1);
-        drain(&*subscription);
+        while !is_quiet(&*subscription) {}
         subscription.close().unwrap();
     }
 }
@@ -464,15 +484,15 @@ fn a_message_whose_announcement_was_lost_is_announced_again() {
     let (server, place) = with_topic(ServerOptions::default());
     number_rows(&place, "c1", 0..1);
     let mut socket = subscribed(&server, json!({}));
-    let first = ask(&mut socket, "poll", json!({ "req_id": 2, "blocking_time": 2000, "message_id": 0 }));
+    let first = ask(&mut socket, "poll", json!({ "req_id": 2, "blocking_time": 60_000, "message_id": 0 }));
     assert_eq!((&first["have_message"], &first["message_id"]), (&json!(true), &json!(1)), "{first}");
-    let again = ask(&mut socket, "poll", json!({ "req_id": 3, "blocking_time": 2000, "message_id": 0 }));
+    let again = ask(&mut socket, "poll", json!({ "req_id": 3, "blocking_time": 60_000, "message_id": 0 }));
     assert_eq!((&again["message_id"], &again["offset"]), (&json!(1), &first["offset"]));
     let none = ask(&mut socket, "poll", json!({ "req_id": 4, "blocking_time": 50, "message_id": 1 }));
     assert_eq!(none["have_message"], false);
     // A message is the newest until there is another; then it is gone.
     number_rows(&place, "c1", 1..2);
-    let second = ask(&mut socket, "poll", json!({ "req_id": 5, "blocking_time": 2000, "message_id": 1 }));
+    let second = ask(&mut socket, "poll", json!({ "req_id": 5, "blocking_time": 60_000, "message_id": 1 }));
     assert_eq!(second["message_id"], 2);
     socket.text(&json!({ "action": "fetch_raw_data", "args": { "req_id": 6, "message_id": 1 } }).to_string());
     let Frame::Binary(failed) = socket.read() else { panic!("no frame") };
@@ -488,7 +508,7 @@ fn of_polls_that_wait_the_newest_is_answered() {
     let (server, place) = with_topic(ServerOptions::default());
     let mut socket = subscribed(&server, json!({}));
     for request in 10..14 {
-        socket.text(&json!({ "action": "poll", "args": { "req_id": request, "blocking_time": 1500, "message_id": 0 } }).to_string());
+        socket.text(&json!({ "action": "poll", "args": { "req_id": request, "blocking_time": 60_000, "message_id": 0 } }).to_string());
         thread::sleep(Duration::from_millis(30));
     }
     // Other actions go on meanwhile.
@@ -507,35 +527,33 @@ fn polls_that_wait_hold_no_thread() {
     let (server, place) = with_topic(ServerOptions { blocking_threads: 2, ..ServerOptions::default() });
     let mut sockets: Vec<Socket> = (0..40).map(|number| subscribed(&server, json!({ "group_id": format!("g{number}") }))).collect();
     for socket in &mut sockets {
-        socket.text(r#"{"action":"poll","args":{"req_id":2,"blocking_time":20000}}"#);
+        socket.text(r#"{"action":"poll","args":{"req_id":2,"blocking_time":120000}}"#);
     }
     thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
     place.run("SELECT 1");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     number_rows(&place, "c1", 0..1);
     for socket in &mut sockets {
         assert_eq!(socket.json()["have_message"], true);
     }
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // None came only because its time was over.
+    assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
 }
 
 #[test]
 fn a_consumer_ends_with_its_connection() {
     let (server, place) = with_topic(ServerOptions::default());
     number_rows(&place, "c1", 0..1);
-    let mut one = subscribed(&server, json!({}));
-    assert_eq!(ask(&mut one, "poll", json!({ "req_id": 2, "blocking_time": 3000 }))["have_message"], true);
+    // Long before a session times out.
+    let patient = json!({ "config": { "session.timeout.ms": "600000", "max.poll.interval.ms": "600000" } });
+    let mut one = subscribed(&server, patient);
+    assert_eq!(ask(&mut one, "poll", json!({ "req_id": 2, "blocking_time": 60_000 }))["have_message"], true);
     one.text(r#"{"action":"poll","args":{"req_id":3,"blocking_time":60000,"message_id":1}}"#);
     drop(one);
     let mut two = subscribed(&server, json!({}));
-    let begun = Instant::now();
-    let mut reply = Json::Null;
-    while begun.elapsed() < Duration::from_secs(5) && reply["have_message"] != true {
-        reply = ask(&mut two, "poll", json!({ "req_id": 4, "blocking_time": 200 }));
-    }
-    // Nothing was committed, so the other begins where this one did, long before a session times out.
-    assert_eq!(reply["have_message"], true, "{reply}");
+    // Nothing was committed, so the other begins where this one did.
+    wait_until("the other has the message", || ask(&mut two, "poll", json!({ "req_id": 4, "blocking_time": 200 }))["have_message"] == true);
 }
 
 #[test]
@@ -545,14 +563,18 @@ fn events_and_rows_can_be_written_elsewhere() {
     let place = Place { driver: Arc::from(driver), _server: None };
     place.all(&["CREATE DATABASE e", "CREATE DATABASE d VGROUPS 1 WAL_RETENTION_PERIOD 3600", "USE d", "CREATE TOPIC q WITH META AS DATABASE d"]);
     place.all(&CHANGES);
+    // The last message.
+    place.run("CREATE TABLE done (ts TIMESTAMP, v INT)");
     let mut consumer = subscribed(&server, json!({ "with_table_name": "true" }));
     let mut writer = Socket::log_in(server.address(), "e");
     let mut messages = 0;
-    loop {
-        let poll = ask(&mut consumer, "poll", json!({ "req_id": 3, "blocking_time": 300, "message_id": messages }));
-        if poll["have_message"] != true {
-            break;
-        }
+    let is_done = || {
+        let found = place.driver.execute("SELECT table_name FROM information_schema.ins_tables WHERE db_name = 'e' AND table_name = 'done'", &[]);
+        found.unwrap().collect().unwrap().iter().any(|batch| batch.num_rows() > 0)
+    };
+    while !is_done() {
+        let poll = ask(&mut consumer, "poll", json!({ "req_id": 3, "blocking_time": 60_000, "message_id": messages }));
+        assert_eq!(poll["have_message"], true, "after {messages} messages");
         messages = poll["message_id"].as_u64().unwrap();
         consumer.text(&json!({ "action": "fetch_raw", "args": { "req_id": 4, "message_id": messages } }).to_string());
         let Frame::Binary(frame) = consumer.read() else { panic!("no message") };

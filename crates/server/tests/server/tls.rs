@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use embudo_client::{ConnectOptions, Driver, Dsn, connect};
 use embudo_server::{ServerHandle, ServerOptions, TlsOptions};
 use embudo_types::Result;
 
-use super::start_with;
+use super::{PATIENCE, start_with, wait_until};
 
 /// A folder of its own for each test, with a certificate for these names.
 fn certificate(test: &str, names: &[&str]) -> TlsOptions {
@@ -31,7 +31,7 @@ fn renew(files: &TlsOptions, names: &[&str]) {
 }
 
 fn start(files: &TlsOptions) -> ServerHandle {
-    start_with(ServerOptions { tls: Some(files.clone()), handshake_timeout: Duration::from_millis(300), ..ServerOptions::default() })
+    start_with(ServerOptions { tls: Some(files.clone()), handshake_timeout: PATIENCE, ..ServerOptions::default() })
 }
 
 fn open(server: &ServerHandle, scheme: &str, host: &str, options: &str) -> Result<Box<dyn Driver>> {
@@ -110,32 +110,28 @@ fn changed_files_are_noticed() {
     let files = certificate("notice", &["localhost"]);
     let server = start(&files);
     renew(&files, &["localhost"]);
-    let begun = Instant::now();
-    while asks(&server, "taosws+wss", "localhost", &trust(&files.certificate)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the new certificate is not noticed");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    wait_until("the new certificate is noticed", || asks(&server, "taosws+wss", "localhost", &trust(&files.certificate)).is_ok());
 }
 
 #[test]
 fn who_does_not_shake_hands_is_dropped() {
     let files = certificate("silent", &["localhost"]);
-    let mut server = start(&files);
-    let begun = Instant::now();
+    let mut server = start_with(ServerOptions { tls: Some(files), handshake_timeout: Duration::from_millis(300), ..ServerOptions::default() });
     let mut silent = TcpStream::connect(server.address()).unwrap();
-    silent.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    assert_eq!(silent.read(&mut [0; 16]).unwrap_or(0), 0);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The connection ends; it is not this side that has waited enough.
+    assert!(silent.read(&mut [0; 16]).map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |length| length == 0));
     let mut plain = TcpStream::connect(server.address()).unwrap();
     plain.write_all(b"POST /rest/sql HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    plain.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    plain.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP/"), "plain requests are not answered");
     let _waiting = TcpStream::connect(server.address()).unwrap();
     let begun = Instant::now();
     server.shutdown();
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    // A stop waits 30 s for those that do not end.
+    assert!(begun.elapsed() < Duration::from_secs(25));
 }
 
 #[test]
