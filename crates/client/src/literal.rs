@@ -71,6 +71,14 @@ pub fn words(sql: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The first of the [`words`], without reading on; empty where there is none.
+pub fn first_word(sql: &str) -> &str {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let start = unquoted_until(sql, |_, byte| is_word(byte)).min(sql.len());
+    let length = sql.bytes().skip(start).take_while(|&byte| is_word(byte)).count();
+    &sql[start..start + length]
+}
+
 /// Offset of the `)` that closes the `(` at `open`.
 pub fn closing(sql: &str, open: usize) -> Option<usize> {
     let (mut depth, mut end) = (0_usize, None);
@@ -98,6 +106,14 @@ fn tokens(sql: &str, sign: u8, mut found: impl FnMut(usize)) {
 
 /// Calls `visit` with every byte outside quotes, quoted names and comments.
 fn unquoted(sql: &str, mut visit: impl FnMut(usize, u8)) {
+    unquoted_until(sql, |at, byte| {
+        visit(at, byte);
+        false
+    });
+}
+
+/// As [`unquoted`], up to the byte that `visit` says yes to; gives the offset of that, or of the end.
+fn unquoted_until(sql: &str, mut visit: impl FnMut(usize, u8) -> bool) -> usize {
     let bytes = sql.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -108,10 +124,12 @@ fn unquoted(sql: &str, mut visit: impl FnMut(usize, u8)) {
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
                 at = bytes[at + 2..].windows(2).position(|pair| pair == b"*/").map_or(bytes.len(), |length| at + 3 + length);
             }
-            byte => visit(at, byte),
+            byte if visit(at, byte) => return at,
+            _ => {}
         }
         at += 1;
     }
+    bytes.len()
 }
 
 /// Offset of the quote that ends the text beginning at `at`; a doubled or escaped quote does not.
@@ -245,6 +263,22 @@ pub fn write_decimal(unscaled: i128, scale: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_word_is_that_of_all_words() {
+        for (sql, word) in [
+            ("", ""),
+            (" insert into t", "insert"),
+            ("-- a\n/* b */ USE`db`", "USE"),
+            ("'x' y", "y"),
+            ("((select 1))", "select"),
+            ("`insert`", ""),
+            ("/* open", ""),
+        ] {
+            assert_eq!(first_word(sql), word, "{sql}");
+            assert_eq!(words(sql).first().map_or("", |range| &sql[range.clone()]), word, "{sql}");
+        }
+    }
     use proptest::prelude::*;
 
     #[test]

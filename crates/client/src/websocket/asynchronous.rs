@@ -28,7 +28,16 @@ pub async fn run(driver: Arc<WebSocketDriver>, request: OwnedRequest) -> Result<
         pool::run(move || driver.link()).await?
     };
     link.ensure_reader()?;
-    let answered = if let Some(answered) = bound(&driver, &link, &request, deadline).await? {
+    let answered = if link.executes() {
+        if !request.parameters.is_empty() {
+            literal::counted_placeholders(&request.sql, &request.parameters)?;
+        }
+        let answered = result::execute_later(&link, &request.sql, &request.parameters, deadline).await?;
+        if matches!(answered, Answered::Affected(_)) {
+            driver.note_change(&request.sql);
+        }
+        answered
+    } else if let Some(answered) = bound(&driver, &link, &request, deadline).await? {
         answered
     } else {
         let sql = literal::render(&request.sql, &request.parameters)?;
@@ -91,7 +100,7 @@ async fn select(link: &Arc<Link>, lease: Lease, values: &[Value], deadline: Opti
     prepared.bind_later(&tables, deadline).await?;
     let affected = prepared.execute_later(deadline).await?;
     match prepared.result_later(deadline).await {
-        Ok(answer) => Blocks::open(Arc::clone(link), &answer, true, Some(lease), deadline).map(|blocks| Some(Answered::Rows(blocks))),
+        Ok(answer) => Blocks::open(link, &answer, true, deadline).map(|blocks| Some(Answered::Rows(blocks).keeping(lease))),
         // It gave no rows.
         Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Some(Answered::Affected(affected))),
         Err(error) => Err(error),

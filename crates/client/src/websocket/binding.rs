@@ -9,7 +9,6 @@ use embudo_types::{Error, Result, ResultSet, StatementField, Value, Zone, arrow,
 
 use super::{
     link::Link,
-    result,
     statement::{self, Cache, Lease},
 };
 use crate::ingest::{Column, column_of_rows, convert};
@@ -37,13 +36,8 @@ impl Binding<'_> {
         let Some(tables) = statement::parameters(values) else { return Ok(None) };
         let prepared = lease.prepared()?;
         prepared.bind(&tables, self.deadline)?;
-        let affected = prepared.execute(self.deadline)?;
-        match prepared.result(self.deadline) {
-            Ok(answer) => result::rows(Arc::clone(self.link), &answer, true, Some(lease), self.deadline).map(Some),
-            // It gave no rows.
-            Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Some(ResultSet::affected(affected))),
-            Err(error) => Err(error),
-        }
+        let answered = prepared.run(self.deadline)?;
+        Ok(Some(answered.keeping(lease).into()))
     }
 
     /// Writes rows of values by one INSERT, together; `None` where they are better sent as text.
@@ -99,7 +93,7 @@ impl Binding<'_> {
             let part: Vec<ArrayRef> = arrays.iter().map(|array| array.slice(start, count)).collect();
             prepared.bind(&statement::tables(fields, &part)?, self.deadline)?;
         }
-        let affected = prepared.execute(self.deadline)?;
+        let affected = prepared.run(self.deadline)?.affected();
         lease.keep();
         Ok(affected)
     }

@@ -18,7 +18,8 @@ use serde_json::{Value as Json, json};
 use super::{
     link::Link,
     reply::{self, Reply},
-    result, statement,
+    result::{Answered, Blocks},
+    statement,
     statement::{Cache, Lease, Prepared},
 };
 use crate::{
@@ -28,7 +29,6 @@ use crate::{
 
 /// A statement of a WebSocket session.
 pub struct WebSocketStatement {
-    link: Arc<Link>,
     sql: String,
     zone: Zone,
     timeout: Option<Duration>,
@@ -58,7 +58,7 @@ impl WebSocketStatement {
     /// Has the server prepare a statement; `second`: the session's statements of the second kind, where it knows those.
     pub fn prepare(link: &Arc<Link>, sql: &str, zone: &Zone, timeout: Option<Duration>, second: Option<&Arc<Cache>>) -> Result<Self> {
         let deadline = timeout.map(|limit| Instant::now() + limit);
-        let made = |kind| Self { link: Arc::clone(link), sql: sql.to_owned(), zone: zone.clone(), timeout, table: None, kind };
+        let made = |kind| Self { sql: sql.to_owned(), zone: zone.clone(), timeout, table: None, kind };
         let refused = match second.map(|cache| cache.take(link, sql, deadline)) {
             Some(Ok((lease, _))) => return Ok(made(Kind::Second(lease))),
             // Servers that name no fields before the table is known prepare it stepwise.
@@ -139,7 +139,7 @@ impl Statement for WebSocketStatement {
 
     fn execute(&mut self) -> Result<u64> {
         match &self.kind {
-            Kind::Second(lease) => lease.prepared()?.execute(self.deadline()),
+            Kind::Second(lease) => Ok(lease.prepared()?.run(self.deadline())?.affected()),
             Kind::First(stepwise) => stepwise.execute(self.deadline()),
         }
     }
@@ -150,14 +150,14 @@ impl Statement for WebSocketStatement {
             return Err(wrong_count());
         }
         let columns = parameters.into_iter().map(parameter).collect::<Result<Vec<_>>>()?;
-        let (affected, answer) = match &self.kind {
+        match &self.kind {
             Kind::Second(lease) => {
                 let prepared = lease.prepared()?;
                 if !columns.is_empty() {
                     let columns = columns.into_iter().map(timestamp_parameter).map(statement::sendable).collect();
                     prepared.bind(&[TableBind { name: None, tags: Vec::new(), columns }], deadline)?;
                 }
-                (prepared.execute(deadline)?, prepared.result(deadline))
+                prepared.run(deadline).map(ResultSet::from)
             }
             Kind::First(stepwise) => {
                 if !columns.is_empty() {
@@ -165,19 +165,8 @@ impl Statement for WebSocketStatement {
                     stepwise.send_block(action::BIND, fields, columns, deadline)?;
                 }
                 stepwise.call("add_batch", json!({}), deadline)?;
-                (stepwise.execute(deadline)?, stepwise.call("use_result", json!({}), deadline))
+                stepwise.run_query(deadline).map(ResultSet::from)
             }
-        };
-        match answer {
-            Ok(mut answer) => {
-                if let Some(id) = answer.get("result_id").cloned() {
-                    answer["id"] = id;
-                }
-                result::rows(Arc::clone(&self.link), &answer, true, None, deadline)
-            }
-            // It gave no rows.
-            Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(ResultSet::affected(affected)),
-            Err(error) => Err(error),
         }
     }
 }
@@ -228,8 +217,7 @@ impl Stepwise {
         // From here on dropping it closes it.
         let mut stepwise = Self { link: Arc::clone(link), id, sql: sql.to_owned(), is_insert: false, table: None, fields: None };
         let answer = stepwise.call("prepare", json!({ "sql": sql }), deadline)?;
-        stepwise.is_insert =
-            answer["is_insert"].as_bool().unwrap_or_else(|| literal::words(sql).first().is_some_and(|word| sql[word.clone()].eq_ignore_ascii_case("insert")));
+        stepwise.is_insert = answer["is_insert"].as_bool().unwrap_or_else(|| literal::first_word(sql).eq_ignore_ascii_case("insert"));
         Ok(stepwise)
     }
 
@@ -305,6 +293,21 @@ impl Stepwise {
         match self.link.wait(request, deadline)? {
             Reply::Json(json) => reply::checked(json).map(drop),
             Reply::Binary(_) => Err(Error::with(code::INVALID_MESSAGE, "a binding was answered with bytes")),
+        }
+    }
+
+    fn run_query(&self, deadline: Option<Instant>) -> Result<Answered> {
+        let affected = self.execute(deadline)?;
+        match self.call("use_result", json!({}), deadline) {
+            Ok(mut answer) => {
+                if let Some(id) = answer.get("result_id").cloned() {
+                    answer["id"] = id;
+                }
+                Blocks::open(&self.link, &answer, true, deadline).map(Answered::Rows)
+            }
+            // It gave no rows.
+            Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Answered::Affected(affected)),
+            Err(error) => Err(error),
         }
     }
 

@@ -6,7 +6,10 @@ use std::{
 };
 
 use embudo_types::{Error, Result, code};
-use embudo_wire::websocket::{Extension, accept_key, negotiate, request_key};
+use embudo_wire::{
+    execution::HEADER,
+    websocket::{Extension, accept_key, negotiate, request_key},
+};
 
 use super::stream::Stream;
 use crate::{Dsn, Host, HttpStatus};
@@ -18,6 +21,8 @@ const LONGEST: usize = 16 * 1024;
 pub struct Upgraded {
     /// Whether messages may be compressed.
     pub deflates: bool,
+    /// Whether the server has Embudo's own actions.
+    pub executes: bool,
     /// Bytes that came behind the answer's head.
     pub rest: Vec<u8>,
 }
@@ -62,7 +67,9 @@ pub fn upgrade(stream: &Stream, dsn: &Dsn, host: &Host, path: &str) -> Result<Up
         return Err(Error::with(code::UNABLE_TO_ESTABLISH_CONNECTION, format!("{host} answered the upgrade with a wrong key")));
     }
     let deflates = compress && header(&head, "sec-websocket-extensions").is_some_and(negotiate);
-    Ok(Upgraded { deflates, rest: bytes[end + 4..].to_vec() })
+    let (name, value) = HEADER;
+    let executes = header(&head, name).is_some_and(|actions| actions.split(',').any(|action| action.trim() == value));
+    Ok(Upgraded { deflates, executes, rest: bytes[end + 4..].to_vec() })
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {

@@ -32,6 +32,7 @@ const READ: Duration = Duration::from_secs(1);
 /// A connection after its upgrade.
 pub struct Link {
     host: Host,
+    executes: bool,
     stream: Stream,
     writer: Mutex<Encoder>,
     reader: Mutex<Reader>,
@@ -79,6 +80,7 @@ impl Link {
         decoder.feed(&upgraded.rest);
         let link = Arc::new(Self {
             host: host.clone(),
+            executes: upgraded.executes,
             stream,
             writer: Mutex::new(Encoder::new(Role::Client, upgraded.deflates, handshake::random())),
             reader: Mutex::new(Reader { decoder, buffer: vec![0; 256 * 1024] }),
@@ -99,6 +101,11 @@ impl Link {
     /// Whether requests can still go out.
     pub fn is_usable(&self) -> bool {
         self.state().broken.is_none()
+    }
+
+    /// Whether the server has Embudo's own actions ([`embudo_wire::execution`]).
+    pub fn executes(&self) -> bool {
+        self.executes
     }
 
     /// Sends a JSON action and waits for its reply.
@@ -151,11 +158,7 @@ impl Link {
     }
 
     fn free_result_of(&self, reply: &Reply) {
-        if let Reply::Json(json) = reply
-            && json["code"].as_u64() == Some(0)
-            && json["is_update"].as_bool() == Some(false)
-            && let Some(id) = json["id"].as_u64()
-        {
+        if let Some(id) = reply.held_result() {
             // Where the link is broken the server has freed it already.
             let _ = self.tell("free_result", serde_json::json!({ "id": id }));
         }

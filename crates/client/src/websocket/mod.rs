@@ -21,7 +21,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
+use embudo_types::{Error, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 use embudo_wire::{
     binary_message::{Head, action},
     schemaless::LineProtocol,
@@ -39,6 +39,7 @@ use binding::Binding;
 use bound_statement::WebSocketStatement;
 use link::Link;
 use reply::Reply;
+use result::Answered;
 use statement::Cache;
 use subscription::WebSocketSubscription;
 
@@ -127,17 +128,26 @@ impl Driver for WebSocketDriver {
         let deadline = request.timeout.or(self.timeout).map(|limit| Instant::now() + limit);
         if !request.parameters.is_empty() {
             literal::counted_placeholders(request.sql, request.parameters)?;
+        }
+        let link = self.link()?;
+        if link.executes() {
+            let answered = result::execute(&link, request.sql, request.parameters, deadline)?;
+            if matches!(answered, Answered::Affected(_)) {
+                self.note_change(request.sql);
+            }
+            return Ok(answered.into());
+        }
+        if !request.parameters.is_empty() {
             if let Some(result) = self.bound(deadline, |binding| binding.run(request.sql, request.parameters))? {
                 return Ok(result);
             }
         }
         let sql = literal::render(request.sql, request.parameters)?;
-        let link = self.link()?;
-        let result = result::query(link, &sql, self.speaks(BINARY), deadline)?;
-        if matches!(result.outcome, Outcome::Affected(_)) {
+        let answered = result::query(&link, &sql, self.speaks(BINARY), deadline)?;
+        if matches!(answered, Answered::Affected(_)) {
             self.note_change(&sql);
         }
-        Ok(result)
+        Ok(answered.into())
     }
 
     fn start(self: Arc<Self>, request: OwnedRequest) -> Pending<AsyncResult> {
@@ -296,7 +306,7 @@ const BINARY: [u32; 3] = [3, 3, 2];
 const STATEMENTS: [u32; 3] = [3, 3, 6];
 
 fn is_insert(sql: &str) -> bool {
-    literal::words(sql).first().is_some_and(|word| sql[word.clone()].eq_ignore_ascii_case("insert"))
+    literal::first_word(sql).eq_ignore_ascii_case("insert")
 }
 
 fn is_since(version: &str, since: [u32; 3]) -> bool {

@@ -1,6 +1,7 @@
 //! What a server answers: JSON members, or a frame with a block.
 
 use embudo_types::{Code, Error, Result, code};
+use embudo_wire::execution;
 use serde_json::Value as Json;
 
 /// One answer.
@@ -20,6 +21,23 @@ impl Reply {
             Self::Binary(bytes) if word(bytes, 0) == Some(u64::MAX) => word(bytes, 26),
             Self::Binary(bytes) => word(bytes, 8),
         }
+    }
+}
+
+impl Reply {
+    /// The result that the server holds for whoever fetches from it.
+    pub fn held_result(&self) -> Option<u64> {
+        let parsed;
+        let members = match self {
+            Self::Json(members) => members,
+            Self::Binary(bytes) => {
+                let executed = execution::read_reply(bytes).filter(|executed| executed.has_more)?;
+                parsed = serde_json::from_slice::<Json>(executed.members).ok()?;
+                &parsed
+            }
+        };
+        let holds_rows = members["code"].as_u64() == Some(0) && members["is_update"].as_bool() == Some(false);
+        members["id"].as_u64().filter(|_| holds_rows)
     }
 }
 

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use embudo_types::{DataType, Error, Precision, Result, ResultSet, arrow, code};
+use embudo_types::{DataType, Error, Precision, Result, ResultSet, Value, arrow, code};
 use embudo_wire::{
     binary_message::{Head, action},
-    raw_block,
+    execution, raw_block,
 };
 use serde_json::{Value as Json, json};
 
@@ -20,19 +20,54 @@ use super::{
 };
 
 /// Runs a statement. `speaks_binary`: the server takes `binary_query` and gives `fetch_raw_block`.
-pub fn query(link: Arc<Link>, sql: &str, speaks_binary: bool, deadline: Option<Instant>) -> Result<ResultSet> {
-    let answer = if speaks_binary { binary_query(&link, sql, deadline)? } else { link.call("query", json!({ "sql": sql }), deadline)? };
-    let answer = reply::checked(answer)?;
-    if answer["is_update"].as_bool() == Some(true) {
-        return Ok(ResultSet::affected(answer["affected_rows"].as_u64().unwrap_or(0)));
-    }
-    rows(link, &answer, speaks_binary, None, deadline)
+pub fn query(link: &Arc<Link>, sql: &str, speaks_binary: bool, deadline: Option<Instant>) -> Result<Answered> {
+    let answer = if speaks_binary { binary_query(link, sql, deadline)? } else { link.call("query", json!({ "sql": sql }), deadline)? };
+    Answered::new(link, &reply::checked(answer)?, speaks_binary, deadline)
 }
 
-/// The rows that an answer describes; those of a prepared statement keep it.
-pub fn rows(link: Arc<Link>, answer: &Json, speaks_binary: bool, statement: Option<Lease>, deadline: Option<Instant>) -> Result<ResultSet> {
-    let blocks = Blocks::open(link, answer, speaks_binary, statement, deadline)?;
-    Ok(ResultSet { schema: Arc::clone(&blocks.schema), outcome: embudo_types::Outcome::Rows(Box::new(blocks)) })
+/// Runs a statement with its parameters, where the server has Embudo's own actions.
+pub fn execute(link: &Arc<Link>, sql: &str, parameters: &[Value], deadline: Option<Instant>) -> Result<Answered> {
+    let request = link.next_request();
+    link.send_binary(request, &execution::execute_request(request, sql, parameters))?;
+    executed(link, link.wait(request, deadline)?, deadline)
+}
+
+/// As [`execute`], as a future: dropped, it stops the query.
+pub async fn execute_later(link: &Arc<Link>, sql: &str, parameters: &[Value], deadline: Option<Instant>) -> Result<Answered> {
+    let request = link.next_request();
+    let mut asking = Asking { link, request, is_answered: false };
+    link.send_binary(request, &execution::execute_request(request, sql, parameters))?;
+    let reply = link.reply(request, deadline).await;
+    // A query that did not answer in time is given up too.
+    asking.is_answered = reply.is_ok();
+    executed(link, reply?, deadline)
+}
+
+/// What one of Embudo's own actions was answered with.
+pub fn executed(link: &Arc<Link>, reply: Reply, deadline: Option<Instant>) -> Result<Answered> {
+    let frame = match reply {
+        Reply::Binary(frame) => frame,
+        Reply::Json(json) => return Err(not_a_block(&json)),
+    };
+    let broken = || Error::with(code::INVALID_MESSAGE, "the answer to a statement cannot be read");
+    let executed = execution::read_reply(&frame).ok_or_else(broken)?;
+    let answer: Json = serde_json::from_slice(executed.members).map_err(|source| broken().caused_by(source))?;
+    let answer = reply::checked(answer)?;
+    if let Some(rows) = affected(&answer) {
+        return Ok(Answered::Affected(rows));
+    }
+    let mut blocks = Blocks::new(link, &answer, true, deadline)?;
+    blocks.is_held = executed.has_more;
+    if blocks.is_held {
+        blocks.ask()?;
+    }
+    blocks.first = executed.block.map(|block| blocks.batch(block)).transpose()?;
+    Ok(Answered::Rows(blocks))
+}
+
+/// How many rows an answer says were affected; `None` where it describes rows.
+fn affected(answer: &Json) -> Option<u64> {
+    (answer["is_update"].as_bool() == Some(true)).then(|| answer["affected_rows"].as_u64().unwrap_or(0))
 }
 
 fn binary_query(link: &Link, sql: &str, deadline: Option<Instant>) -> Result<Json> {
@@ -65,11 +100,7 @@ pub async fn query_later(link: &Arc<Link>, sql: &str, speaks_binary: bool, deadl
     let reply = link.reply(request, deadline).await;
     // A query that did not answer in time is given up too.
     asking.is_answered = reply.is_ok();
-    let answer = reply::checked(answer_of(reply?)?)?;
-    if answer["is_update"].as_bool() == Some(true) {
-        return Ok(Answered::Affected(answer["affected_rows"].as_u64().unwrap_or(0)));
-    }
-    Blocks::open(Arc::clone(link), &answer, speaks_binary, None, deadline).map(Answered::Rows)
+    Answered::new(link, &reply::checked(answer_of(reply?)?)?, speaks_binary, deadline)
 }
 
 /// What a query gave.
@@ -78,6 +109,39 @@ pub enum Answered {
     Affected(u64),
     /// Rows.
     Rows(Blocks),
+}
+
+impl Answered {
+    fn new(link: &Arc<Link>, answer: &Json, speaks_binary: bool, deadline: Option<Instant>) -> Result<Self> {
+        match affected(answer) {
+            Some(rows) => Ok(Self::Affected(rows)),
+            None => Blocks::open(link, answer, speaks_binary, deadline).map(Self::Rows),
+        }
+    }
+
+    /// How many rows were affected; none where it gave some.
+    pub fn affected(&self) -> u64 {
+        if let Self::Affected(rows) = self { *rows } else { 0 }
+    }
+
+    /// The rows keep the statement that they are of.
+    pub fn keeping(mut self, mut statement: Lease) -> Self {
+        match &mut self {
+            Self::Rows(blocks) if blocks.is_held => blocks.statement = Some(statement),
+            // It is over.
+            _ => statement.keep(),
+        }
+        self
+    }
+}
+
+impl From<Answered> for ResultSet {
+    fn from(answered: Answered) -> Self {
+        match answered {
+            Answered::Affected(rows) => Self::affected(rows),
+            Answered::Rows(blocks) => Self { schema: Arc::clone(&blocks.schema), outcome: embudo_types::Outcome::Rows(Box::new(blocks)) },
+        }
+    }
 }
 
 /// Gives a query up when the future that waits for its answer is dropped.
@@ -139,6 +203,10 @@ pub struct Blocks {
     schema: SchemaRef,
     precision: Precision,
     speaks_binary: bool,
+    /// A block that came with the answer.
+    first: Option<RecordBatch>,
+    /// Whether the server holds more of them.
+    is_held: bool,
     /// The request for the next block, which is on its way while the last one is read.
     asked: Option<u64>,
     done: bool,
@@ -149,12 +217,17 @@ pub struct Blocks {
 
 impl Blocks {
     /// The blocks of the rows that an answer describes, with the first one asked for.
-    pub fn open(link: Arc<Link>, answer: &Json, speaks_binary: bool, statement: Option<Lease>, deadline: Option<Instant>) -> Result<Self> {
-        let id = answer["id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to a query has no id"))?;
-        let (schema, precision) = schema(answer)?;
-        let mut blocks = Self { link, id, schema, precision, speaks_binary, asked: None, done: false, statement, deadline };
+    pub fn open(link: &Arc<Link>, answer: &Json, speaks_binary: bool, deadline: Option<Instant>) -> Result<Self> {
+        let mut blocks = Self::new(link, answer, speaks_binary, deadline)?;
         blocks.ask()?;
         Ok(blocks)
+    }
+
+    fn new(link: &Arc<Link>, answer: &Json, speaks_binary: bool, deadline: Option<Instant>) -> Result<Self> {
+        let id = answer["id"].as_u64().ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to a query has no id"))?;
+        let (schema, precision) = schema(answer)?;
+        let link = Arc::clone(link);
+        Ok(Self { link, id, schema, precision, speaks_binary, first: None, is_held: true, asked: None, done: false, statement: None, deadline })
     }
 
     /// The fields.
@@ -174,6 +247,9 @@ impl Blocks {
     }
 
     fn next_block(&mut self) -> Result<Option<RecordBatch>> {
+        if self.first.is_some() || !self.is_held {
+            return Ok(self.first.take());
+        }
         if !self.speaks_binary {
             return self.next_by_json();
         }
@@ -219,6 +295,9 @@ impl Blocks {
 
     /// As [`Self::next_block`], as a future.
     async fn next_block_later(&mut self) -> Result<Option<RecordBatch>> {
+        if self.first.is_some() || !self.is_held {
+            return Ok(self.first.take());
+        }
         if self.speaks_binary {
             // It stays asked for until it is here, so that dropping this gives it up.
             let Some(request) = self.asked else { return Ok(None) };
@@ -300,7 +379,7 @@ impl Drop for Blocks {
         if let Some(request) = self.asked.take() {
             self.link.abandon(request);
         }
-        if !self.done {
+        if self.is_held && !self.done {
             // Where the link is broken the server has freed it already.
             let _ = self.link.tell("free_result", json!({ "id": self.id }));
         }

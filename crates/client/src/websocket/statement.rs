@@ -18,6 +18,7 @@ use arrow_schema::DataType as ArrowType;
 use embudo_types::{DataType, Error, FieldRole, Precision, Result, StatementField, Value, code};
 use embudo_wire::{
     binary_message::{Head, action},
+    execution,
     stmt2::{self, BoundColumn, TableBind},
 };
 use serde_json::{Value as Json, json};
@@ -25,6 +26,7 @@ use serde_json::{Value as Json, json};
 use super::{
     link::Link,
     reply::{self, Reply},
+    result::{self, Answered, Blocks},
 };
 use crate::literal;
 
@@ -107,6 +109,8 @@ pub struct Prepared {
     sql: String,
     /// The `?` of an INSERT; `None` for anything else.
     pub fields: Option<Vec<StatementField>>,
+    /// What is bound but travels with the order to run it.
+    bound: Mutex<Vec<u8>>,
 }
 
 impl Prepared {
@@ -133,7 +137,7 @@ impl Prepared {
     fn opened(link: &Arc<Link>, sql: &str, answer: Json) -> Result<Self> {
         let id = reply::checked(answer)?["stmt_id"].as_u64();
         let id = id.ok_or_else(|| Error::with(code::INVALID_MESSAGE, "the answer to stmt2_init has no id"))?;
-        Ok(Self { link: Arc::clone(link), id, sql: sql.to_owned(), fields: None })
+        Ok(Self { link: Arc::clone(link), id, sql: sql.to_owned(), fields: None, bound: Mutex::default() })
     }
 
     /// The arguments of `stmt2_prepare`.
@@ -152,28 +156,61 @@ impl Prepared {
 
     /// Binds tables with their rows, or the parameters of a query.
     pub fn bind(&self, tables: &[TableBind], deadline: Option<Instant>) -> Result<()> {
-        let request = self.send_binding(tables)?;
-        acknowledged(self.link.wait(request, deadline)?)
+        let mut payload = stmt2::encode(tables)?;
+        if self.link.executes() {
+            payload = std::mem::replace(&mut *self.bound(), payload);
+            if payload.is_empty() {
+                return Ok(());
+            }
+        }
+        let sent = self.send_binding(&payload).and_then(|request| acknowledged(self.link.wait(request, deadline)?));
+        if sent.is_err() {
+            self.bound().clear();
+        }
+        sent
     }
 
     /// As [`Self::bind`], as a future.
     pub async fn bind_later(&self, tables: &[TableBind], deadline: Option<Instant>) -> Result<()> {
-        let request = self.send_binding(tables)?;
+        let request = self.send_binding(&stmt2::encode(tables)?)?;
         acknowledged(self.link.reply(request, deadline).await?)
     }
 
-    fn send_binding(&self, tables: &[TableBind]) -> Result<u64> {
+    fn send_binding(&self, payload: &[u8]) -> Result<u64> {
         let request = self.link.next_request();
         let mut message = Head { request, resource: self.id, action: action::STATEMENT2_BIND }.to_bytes();
         message.extend_from_slice(&1_u16.to_le_bytes());
         message.extend_from_slice(&(-1_i32).to_le_bytes());
-        message.extend_from_slice(&stmt2::encode(tables)?);
+        message.extend_from_slice(payload);
         self.link.send_binary(request, &message)?;
         Ok(request)
     }
 
+    fn bound(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what was bound, or runs the query: by one message where the server has Embudo's own actions.
+    pub fn run(&self, deadline: Option<Instant>) -> Result<Answered> {
+        if self.link.executes() {
+            let (request, payload) = (self.link.next_request(), std::mem::take(&mut *self.bound()));
+            self.link.send_binary(request, &execution::execute_statement_request(request, self.id, &payload))?;
+            return result::executed(&self.link, self.link.wait(request, deadline)?, deadline);
+        }
+        let affected = self.execute(deadline)?;
+        if self.fields.is_some() {
+            return Ok(Answered::Affected(affected));
+        }
+        match self.result(deadline) {
+            Ok(answer) => Blocks::open(&self.link, &answer, true, deadline).map(Answered::Rows),
+            // It gave no rows.
+            Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Answered::Affected(affected)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes what was bound, or runs the query; gives the affected rows.
-    pub fn execute(&self, deadline: Option<Instant>) -> Result<u64> {
+    fn execute(&self, deadline: Option<Instant>) -> Result<u64> {
         let answer = reply::checked(self.link.call("stmt2_exec", json!({ "stmt_id": self.id }), deadline)?)?;
         Ok(answer["affected"].as_u64().unwrap_or(0))
     }
@@ -185,7 +222,7 @@ impl Prepared {
     }
 
     /// The description of what the query gave; 0x022A where it gave no rows.
-    pub fn result(&self, deadline: Option<Instant>) -> Result<Json> {
+    fn result(&self, deadline: Option<Instant>) -> Result<Json> {
         reply::checked(self.link.call("stmt2_result", json!({ "stmt_id": self.id }), deadline)?)
     }
 

@@ -160,6 +160,9 @@ pub fn binary_name(action: u64, endpoint: Endpoint, version: &AdvertisedVersion)
         binary::action::STATEMENT2_BIND => ("stmt2_bind", UNIFIED, Some(Since::STATEMENT2)),
         binary::action::VALIDATE_SQL => ("validate_sql", UNIFIED, Some(Since::DECIMAL)),
         binary::action::STATEMENT2_BIND_EXECUTE => ("stmt2_bind_exec", UNIFIED, Some(Since::BIND_AND_EXECUTE)),
+        // Ours at every version: a client asks for them only where the upgrade's answer named them.
+        binary::action::EXECUTE => ("execute", UNIFIED, None),
+        binary::action::EXECUTE_STATEMENT => ("execute_statement", UNIFIED, None),
         _ => return None,
     };
     (endpoints.contains(&endpoint) && since.is_none_or(|since| version.has(since))).then_some(name)
@@ -167,6 +170,6 @@ pub fn binary_name(action: u64, endpoint: Endpoint, version: &AdvertisedVersion)
 
 /// Whether replies to a binary action repeat the id of the statement.
 pub fn is_about_a_statement(action: u64) -> bool {
-    use binary::action::{BIND, SET_TAGS, STATEMENT2_BIND, STATEMENT2_BIND_EXECUTE};
-    matches!(action, SET_TAGS | BIND | STATEMENT2_BIND | STATEMENT2_BIND_EXECUTE)
+    use binary::action::{BIND, EXECUTE_STATEMENT, SET_TAGS, STATEMENT2_BIND, STATEMENT2_BIND_EXECUTE};
+    matches!(action, SET_TAGS | BIND | STATEMENT2_BIND | STATEMENT2_BIND_EXECUTE | EXECUTE_STATEMENT)
 }

@@ -10,6 +10,7 @@ mod cancellation;
 mod cells;
 mod connection;
 mod conversation;
+mod execution;
 mod information;
 mod login;
 mod query;
@@ -29,8 +30,10 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State as Shared},
+    http::{HeaderValue, StatusCode},
     response::Response,
 };
+use embudo_wire::execution::HEADER;
 
 use crate::router::State;
 use session::Session;
@@ -51,7 +54,12 @@ pub enum Endpoint {
 
 /// `/ws`.
 pub async fn unified(state: Shared<Arc<State>>, request: Request) -> Response {
-    serve(state.0, Endpoint::Unified, request)
+    let mut response = serve(state.0, Endpoint::Unified, request);
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let (name, value) = HEADER;
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// `/rest/ws`.

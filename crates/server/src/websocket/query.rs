@@ -1,5 +1,6 @@
 //! Statements by their text: `query`, `binary_query`, `validate_sql`.
 
+use arrow_schema::SchemaRef;
 use embudo_types::{Error, Result, code};
 use embudo_wire::{binary_message, websocket::Message};
 
@@ -22,21 +23,28 @@ pub async fn run(session: &Session, head: &Head, sql: String) -> Result<Message>
     answer(session, Reply::new(head), "id", opened?)
 }
 
-/// The members that say what a statement gave. `id` names the member with the result's id.
+/// The reply that says what a statement gave. `id` names the member with the result's id.
 pub fn answer(session: &Session, reply: Reply, id: &str, opened: Opened) -> Result<Message> {
-    let version = session.version();
-    let reply = match opened {
-        Opened::Affected(rows) => {
-            session.server.metrics.rows_affected(rows);
-            reply.with(id, 0).with("is_update", true).with("affected_rows", rows).with_fields(None, version)?
-        }
+    match opened {
+        Opened::Affected(rows) => affected(session, reply, id, rows),
         Opened::Rows(result) => {
             let schema = result.schema.clone();
-            let reply = reply.with(id, session.results.add(*result)).with("is_update", false).with("affected_rows", 0);
-            reply.with_fields(Some(&schema), version)?
+            described(session, reply, id, session.results.add(*result), &schema)
         }
-    };
-    Ok(reply.finish(version))
+    }
+}
+
+/// The reply of a statement without rows.
+pub fn affected(session: &Session, reply: Reply, id: &str, rows: u64) -> Result<Message> {
+    session.server.metrics.rows_affected(rows);
+    let reply = reply.with(id, 0).with("is_update", true).with("affected_rows", rows).with_fields(None, session.version())?;
+    Ok(reply.finish(session.version()))
+}
+
+/// The reply that describes rows, which are fetched by the id `held`.
+pub fn described(session: &Session, reply: Reply, id: &str, held: u64, schema: &SchemaRef) -> Result<Message> {
+    let reply = reply.with(id, held).with("is_update", false).with("affected_rows", 0).with_fields(Some(schema), session.version())?;
+    Ok(reply.finish(session.version()))
 }
 
 /// `binary_query`.

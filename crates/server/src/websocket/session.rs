@@ -17,7 +17,7 @@ use super::{
     action::{Action, binary_name, is_about_a_statement},
     cancellation::Cancellations,
     conversation::Conversation,
-    information,
+    execution, information,
     login::{self, Login},
     query,
     reply::{Head, Reply},
@@ -207,6 +207,8 @@ impl Session {
             binary::action::BIND => statement::bind_block(self, head, message.resource, body).await,
             binary::action::STATEMENT2_BIND => statement2::bind(self, head, message.resource, body).await,
             binary::action::STATEMENT2_BIND_EXECUTE => statement2::bind_and_execute(self, head, message.resource, body).await,
+            binary::action::EXECUTE => execution::execute(self, head, body).await,
+            binary::action::EXECUTE_STATEMENT => execution::execute_statement(self, head, message.resource, body).await,
             binary::action::VALIDATE_SQL => query::validate(self, head, body).await,
             other => Err(Error::internal(format!("binary action {other} has a name and no meaning"))),
         }

@@ -66,7 +66,7 @@ async fn prepare(session: &Session, reply: Reply, id: u64, arguments: &Arguments
 }
 
 /// Writes what was bound, or runs the query.
-fn execute(prepared: &mut Prepared) -> Result<u64> {
+pub fn execute(prepared: &mut Prepared) -> Result<u64> {
     if !prepared.statement()?.is_insert() {
         return prepared.run_query();
     }
@@ -86,22 +86,24 @@ pub async fn bind(session: &Session, head: &Head, id: u64, body: &[u8]) -> Resul
     check_version(body)?;
     let number = i32::from_le_bytes(body.get(2..6).and_then(|bytes| bytes.try_into().ok()).ok_or_else(short)?);
     let payload = body[6..].to_vec();
-    statements::with(session, id, move |prepared| {
-        let tables = stmt2::decode(&payload, Precision::Milli)?;
-        let statement = prepared.statement()?;
-        if statement.is_insert() {
-            let bound = bind_tables(prepared, tables, usize::try_from(number).ok());
-            if bound.is_err() {
-                // Nothing of a payload that was refused is written.
-                prepared.statement()?.clear();
-            }
-            return bound;
-        }
-        prepared.bound = Some(tables.into_iter().next().map(|table| parameters(table.columns)).unwrap_or_default());
-        Ok(())
-    })
-    .await?;
+    statements::with(session, id, move |prepared| bind_payload(prepared, &payload, usize::try_from(number).ok())).await?;
     Ok(Reply::new(head).finish(session.version()))
+}
+
+/// Binds a payload by table; with a column's number, a single column.
+pub fn bind_payload(prepared: &mut Prepared, payload: &[u8], column: Option<usize>) -> Result<()> {
+    let tables = stmt2::decode(payload, Precision::Milli)?;
+    let statement = prepared.statement()?;
+    if statement.is_insert() {
+        let bound = bind_tables(prepared, tables, column);
+        if bound.is_err() {
+            // Nothing of a payload that was refused is written.
+            prepared.statement()?.clear();
+        }
+        return bound;
+    }
+    prepared.bound = Some(tables.into_iter().next().map(|table| parameters(table.columns)).unwrap_or_default());
+    Ok(())
 }
 
 fn bind_tables(prepared: &mut Prepared, tables: Vec<TableBind>, column: Option<usize>) -> Result<()> {
