@@ -31,11 +31,15 @@ impl ShownZone {
     }
 }
 
-/// The Python object of a zone: `zoneinfo.ZoneInfo` by name, `datetime.timezone` for UTC and fixed offsets.
+/// UTC by its names in the time zone database.
+const UTC: [&str; 8] = ["UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"];
+
+/// The Python object of a zone: `zoneinfo.ZoneInfo` by name, `datetime.timezone` for UTC, which others know to need no look into a
+/// zone's rules (pandas reads such a column ten times as fast), and for fixed offsets.
 fn tzinfo<'py>(py: Python<'py>, zone: &Zone) -> Outcome<Bound<'py, PyAny>> {
     let name = zone.name();
     let datetime = py.import("datetime")?;
-    if name == "UTC" {
+    if UTC.contains(&name.as_str()) {
         return Ok(datetime.getattr("timezone")?.getattr("utc")?);
     }
     if name.starts_with(['+', '-']) {
