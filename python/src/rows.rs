@@ -436,7 +436,7 @@ fn none() -> *mut ffi::PyObject {
 
 fn boolean(value: bool) -> *mut ffi::PyObject {
     // SAFETY: attached in every caller; gives a new reference and cannot fail.
-    unsafe { ffi::PyBool_FromLong(i64::from(value)) }
+    unsafe { ffi::PyBool_FromLong(std::ffi::c_long::from(value)) }
 }
 
 fn integer(value: i64) -> *mut ffi::PyObject {

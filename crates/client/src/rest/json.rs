@@ -5,19 +5,23 @@ use std::io::Read;
 
 use embudo_types::{Error, Result, code};
 
-const READ: usize = 256 * 1024;
+/// What is read at first: most answers are small, and large buffers between small things that stay leave holes behind.
+const FIRST_READ: usize = 8 * 1024;
+const LARGEST_READ: usize = 256 * 1024;
 
 /// A JSON text under way: what was read and not yet taken.
 pub struct Source<R> {
     reader: R,
     buffer: Vec<u8>,
     start: usize,
+    /// How much is asked for next.
+    step: usize,
     ended: bool,
 }
 
 impl<R: Read> Source<R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, ended: false }
+        Self { reader, buffer: Vec::new(), start: 0, step: FIRST_READ, ended: false }
     }
 
     /// The next byte that is no white space, not taken.
@@ -85,12 +89,15 @@ impl<R: Read> Source<R> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let filled = self.buffer.len();
-        self.buffer.resize(filled + READ, 0);
+        self.buffer.resize(filled + self.step, 0);
         let read = self
             .reader
             .read(&mut self.buffer[filled..])
             .map_err(|source| Error::with(code::CONN_IS_BROKEN, format!("the answer broke off: {source}")).caused_by(source))?;
         self.buffer.truncate(filled + read);
+        if read == self.step {
+            self.step = (self.step * 2).min(LARGEST_READ);
+        }
         self.ended = read == 0;
         Ok(read > 0)
     }
