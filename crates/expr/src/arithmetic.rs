@@ -13,6 +13,7 @@ use embudo_types::{DataType, Duration, Error, Precision, Result, Value, Zone, co
 use crate::BoundExpr;
 use crate::bound::Kernel;
 use crate::datum::{Datum, ticks, timestamp_array};
+use crate::decimal;
 
 /// The type of `left op right`.
 pub(crate) fn result_type(op: BinaryOp, left: DataType, right: DataType) -> Result<DataType> {
@@ -23,6 +24,16 @@ pub(crate) fn result_type(op: BinaryOp, left: DataType, right: DataType) -> Resu
     }
     if matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr) {
         return Ok(DataType::BigInt);
+    }
+    if matches!(left, DataType::Decimal(..)) || matches!(right, DataType::Decimal(..)) {
+        if left == DataType::Timestamp || right == DataType::Timestamp {
+            return invalid();
+        }
+        let shapes = decimal::shape_of(left).zip(decimal::shape_of(right));
+        return Ok(shapes.map_or(DataType::Double, |(left, right)| {
+            let (digits, scale) = decimal::result_shape(op, left, right);
+            DataType::Decimal(digits, scale)
+        }));
     }
     let counts_ticks = |data_type: DataType| data_type.is_integer() || matches!(data_type, DataType::Bool | DataType::Null);
     match (left, right) {

@@ -10,6 +10,7 @@ use crate::bound::{Call, Kernel, Node};
 use crate::compare::{self, Compare, CompareJson, IsNull, JsonOperand};
 use crate::convert::BadTime;
 use crate::convert_kernel::Convert;
+use crate::decimal::{self, DecimalKernel};
 use crate::json_kernel::{JsonContains, JsonGet};
 use crate::logic::{Case, Connective, InList, Not};
 use crate::pattern::{Like, Matches, Pattern};
@@ -134,6 +135,10 @@ impl<'a> Binder<'a> {
             }
         }
         arithmetic::result_type(BinaryOp::Subtract, DataType::BigInt, if bound.data_type == DataType::Timestamp { DataType::BigInt } else { bound.data_type })?;
+        if let DataType::Decimal(digits, scale) = bound.data_type {
+            let kernel = DecimalKernel { shape: (digits, scale), function: |cells: &[i128]| Ok(Some(-cells[0])) };
+            return self.call(kernel, vec![bound], DataType::Decimal(digits, scale));
+        }
         let operand = self.to_type(bound, DataType::Double)?;
         self.call(NegateDouble, vec![operand], DataType::Double)
     }
@@ -167,6 +172,13 @@ impl<'a> Binder<'a> {
                 let precision = if left.data_type == DataType::Timestamp { left.precision } else { right.precision };
                 let operands = vec![self.to_type(left, DataType::BigInt)?, self.to_type(right, DataType::BigInt)?];
                 node(TickArithmetic { op, precision }, operands, data_type, precision)
+            }
+            DataType::Decimal(..) => {
+                let shape = |operand: &BoundExpr| decimal::shape_of(operand.data_type).ok_or_else(|| Error::internal("an operand that is no DECIMAL"));
+                let shapes = (shape(&left)?, shape(&right)?);
+                let operand = |operand: BoundExpr, (digits, scale): decimal::Shape| self.to_type(operand, DataType::Decimal(digits, scale));
+                let operands = vec![operand(left, shapes.0)?, operand(right, shapes.1)?];
+                self.call(decimal::arithmetic(op, shapes.0, shapes.1), operands, data_type)
             }
             DataType::BigInt => {
                 let operands = vec![self.to_type(left, DataType::BigInt)?, self.to_type(right, DataType::BigInt)?];

@@ -13,6 +13,7 @@ use crate::arithmetic::{operands, union_nulls};
 use crate::bound::Kernel;
 use crate::convert::{TextColumn, cannot_convert};
 use crate::datum::{Datum, bytes_of, ticks};
+use crate::decimal;
 use crate::json;
 
 /// The type that `left` and `right` are converted to before they are compared.
@@ -29,6 +30,10 @@ pub(crate) fn common_type(left: DataType, right: DataType) -> Result<DataType> {
         (Timestamp, Varchar(_) | NChar(_)) | (Varchar(_) | NChar(_), Timestamp) => Timestamp,
         (Varchar(_), other) | (other, Varchar(_)) if other.is_signed() || other == Bool => BigInt,
         (Varchar(_) | NChar(_), other) | (other, Varchar(_) | NChar(_)) if other.is_numeric() || other == Bool => Double,
+        (DataType::Decimal(..), _) | (_, DataType::Decimal(..)) if decimal::shape_of(left).is_some() && decimal::shape_of(right).is_some() => {
+            let shape = decimal::shape_of(left).zip(decimal::shape_of(right)).and_then(|(left, right)| decimal::common_shape(left, right));
+            shape.map_or(Double, |(digits, scale)| DataType::Decimal(digits, scale))
+        }
         (Double | DataType::Decimal(..), other) | (other, Double | DataType::Decimal(..)) if other.is_numeric() || matches!(other, Bool | Timestamp) => Double,
         (Float, other) | (other, Float) if other.is_integer() || matches!(other, Bool | Timestamp) => Float,
         (UBigInt, other) | (other, UBigInt) if other.is_signed() || other == Timestamp => Double,

@@ -13,6 +13,7 @@ use embudo_sql::literal::wkt_to_wkb;
 use embudo_types::{DataType, Error, Precision, Result, Value, Zone, code, parse_timestamp};
 
 use crate::datum::{Datum, repeat, ticks, timestamp_array, value_at};
+use crate::decimal;
 use crate::json;
 use crate::text_number::{double_prefix, integer_prefix, unsigned_prefix, write_double};
 
@@ -45,6 +46,10 @@ trait Number: Copy {
     fn to_f64(self) -> f64;
     fn to_f32(self) -> f32;
     fn is_true(self) -> bool;
+    /// Itself, where its type has no fractions.
+    fn to_whole(self) -> Option<i128> {
+        None
+    }
 }
 
 macro_rules! integer_number {
@@ -55,6 +60,7 @@ macro_rules! integer_number {
             fn to_f64(self) -> f64 { self as f64 }
             fn to_f32(self) -> f32 { self as f32 }
             fn is_true(self) -> bool { self != 0 }
+            fn to_whole(self) -> Option<i128> { Some(i128::from(self)) }
         }
     )*};
 }
@@ -188,35 +194,34 @@ fn numbers<N: Number>(values: &[N], nulls: Option<&NullBuffer>, conversion: &Con
             timestamp_array(values, nulls.cloned(), conversion.to.1)
         }
         DataType::Decimal(precision, scale) => {
-            let unit = 10_f64.powi(i32::from(scale));
-            let values: ScalarBuffer<i128> = values.iter().map(|value| (value.to_f64() * unit).round() as i128).collect();
-            decimal_array(values, nulls.cloned(), precision, scale)?
+            let shape = (precision, scale);
+            decimal_rows(values.len(), nulls, shape, |row| {
+                values[row].to_whole().map_or_else(|| decimal::of_double(values[row].to_f64(), shape), |whole| decimal::rescale(whole, 0, shape))
+            })?
         }
         _ => return Err(cannot_convert()),
     })
 }
 
-fn decimal_array(values: ScalarBuffer<i128>, nulls: Option<NullBuffer>, precision: u8, scale: u8) -> Result<ArrayRef> {
-    let array = PrimitiveArray::<Decimal128Type>::new(values, nulls).with_precision_and_scale(precision, scale as i8);
-    array.map(|array| Arc::new(array) as ArrayRef).map_err(|source| Error::internal("decimal type").caused_by(source))
+/// The DECIMAL column of what `value` gives for each row that is not NULL.
+fn decimal_rows(rows: usize, nulls: Option<&NullBuffer>, shape: decimal::Shape, value: impl Fn(usize) -> Result<i128>) -> Result<ArrayRef> {
+    let cell = |row: usize| if nulls.is_some_and(|nulls| nulls.is_null(row)) { Ok(None) } else { value(row).map(Some) };
+    decimal::array((0..rows).map(cell).collect::<Result<_>>()?, shape)
 }
 
 fn from_decimal(array: &ArrayRef, conversion: &Conversion<'_>) -> Result<ArrayRef> {
     let DataType::Decimal(_, scale) = conversion.from.0 else { return Err(cannot_convert()) };
     let array = array.as_primitive::<Decimal128Type>();
     if let DataType::Decimal(digits, to_scale) = conversion.to.0 {
-        let rescale = |value: &i128| {
-            if to_scale >= scale {
-                value.saturating_mul(10_i128.pow(u32::from(to_scale - scale)))
-            } else {
-                let unit = 10_i128.pow(u32::from(scale - to_scale));
-                (value + value.signum() * unit / 2) / unit
-            }
-        };
-        return decimal_array(array.values().iter().map(rescale).collect(), array.nulls().cloned(), digits, to_scale);
+        return decimal_rows(array.len(), array.nulls(), (digits, to_scale), |row| decimal::rescale(array.value(row), scale, (digits, to_scale)));
     }
     if is_bytes(conversion.to.0) {
         return text_rows(array.len(), array.nulls(), conversion, |row, out| write_decimal(array.value(row), scale, out));
+    }
+    if conversion.to.0.is_integer() || conversion.to.0 == DataType::Timestamp {
+        let unit = 10_i128.pow(u32::from(scale));
+        let values: Vec<i64> = array.values().iter().map(|&value| (value / unit).clamp(i128::from(i64::MIN), i128::from(u64::MAX)) as i64).collect();
+        return numbers(&values, array.nulls(), conversion);
     }
     let unit = 10_f64.powi(i32::from(scale));
     let values: Vec<f64> = array.values().iter().map(|&value| value as f64 / unit).collect();
@@ -423,9 +428,7 @@ fn from_text(array: &ArrayRef, conversion: &Conversion<'_>) -> Result<ArrayRef> 
         DataType::Float => parsed!(Float32Type, |text| double_prefix(text) as f32),
         DataType::Double => parsed!(Float64Type, double_prefix),
         DataType::Decimal(precision, scale) => {
-            let unit = 10_f64.powi(i32::from(scale));
-            let value = |row: usize| if array.is_null(row) { 0 } else { (double_prefix(column.value(row)) * unit).round() as i128 };
-            decimal_array((0..column.len()).map(value).collect(), array.nulls().cloned(), precision, scale)?
+            decimal_rows(column.len(), array.nulls(), (precision, scale), |row| decimal::of_text(column.value(row), (precision, scale)))?
         }
         DataType::Timestamp => times(&column, conversion)?,
         DataType::VarBinary(_) if conversion.from.0.is_text() => {

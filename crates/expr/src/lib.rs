@@ -9,6 +9,7 @@ mod compare;
 mod convert;
 mod convert_kernel;
 mod datum;
+mod decimal;
 pub mod functions;
 mod json;
 mod json_kernel;

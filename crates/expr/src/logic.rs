@@ -97,6 +97,8 @@ enum Members {
     Doubles(FxHashSet<u64>),
     /// Bytes.
     Bytes(FxHashSet<Vec<u8>>),
+    /// Unscaled numbers of one scale.
+    Decimals(FxHashSet<i128>),
 }
 
 fn double_bits(value: f64) -> u64 {
@@ -119,6 +121,8 @@ impl InList {
             )
         } else if data_type.is_variable() {
             Members::Bytes(values().filter_map(bytes_of).map(<[u8]>::to_vec).collect())
+        } else if matches!(data_type, DataType::Decimal(..)) {
+            Members::Decimals(values().filter_map(|value| if let Value::Decimal(value, ..) = value { Some(*value) } else { None }).collect())
         } else if data_type.is_integer() || matches!(data_type, DataType::Bool | DataType::Timestamp | DataType::Null) {
             Members::Integers(values().filter_map(integer_of).collect())
         } else {
@@ -133,6 +137,7 @@ impl InList {
                 crate::compare::pack(array.as_primitive::<Float32Type>().values(), |value| members.contains(&double_bits(f64::from(value))))
             }
             Members::Doubles(members) => crate::compare::pack(array.as_primitive::<Float64Type>().values(), |value| members.contains(&double_bits(value))),
+            Members::Decimals(members) => crate::compare::pack(array.as_primitive::<Decimal128Type>().values(), |value| members.contains(&value)),
             Members::Bytes(members) => {
                 let column = TextColumn::new(array)?;
                 BooleanBuffer::collect_bool(column.len(), |row| members.contains(column.value(row)))

@@ -74,6 +74,8 @@ codes! {
     DATABASE_IS_CLOSING_DOWN = 0x0131, "Database is closing down";
     INVALID_CONFIGURATION_VALUE = 0x0133, "Invalid configuration value";
     NOT_ALLOWED_TO_CONNECT = 0x0134, "Not allowed to connect";
+    DECIMAL_VALUE_OVERFLOW = 0x013D, "Decimal value overflow";
+    DIVISION_BY_ZERO_ERROR = 0x013E, "Division by zero error";
     INVALID_OPERATION = 0x0200, "Invalid operation";
     INVALID_QHANDLE = 0x0201, "Invalid qhandle";
     INVALID_VALUE_IN_CLIENT = 0x0203, "Invalid value in client";
@@ -391,6 +393,9 @@ codes! {
     PRIMARY_KEY_COLUMN_CAN_NOT_BE = 0x267A, "primary key column can not be added, modified, and dropped";
     PRIMARY_KEY_COLUMN_SHOULD_NOT_BE = 0x267B, "Primary key column should not be null";
     SHOULD_NOT_BE_NONE = 0x267C, "… should not be none";
+    INVALID_USING_COLS_FUNCTION = 0x2689, "Invalid using cols function";
+    COLS_FUNCTION_S_FIRST_PARAM_MUST = 0x268A, "Cols function's first param must be a select function that output a single row";
+    INVALID_USING_ALIAS_FOR_COLS_FUNCTION = 0x268B, "Invalid using alias for cols function";
     PARSER_INTERNAL_ERROR = 0x26FF, "Parser internal error";
     EXPECT_TS_EQUAL = 0x2701, "Expect ts equal";
     CROSS_JOIN_NOT_SUPPORT = 0x2702, "Cross join not support";

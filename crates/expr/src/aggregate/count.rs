@@ -21,7 +21,7 @@ fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) ->
         Expr::Literal(literal) if *literal != Literal::Null => Vec::new(),
         other => vec![binder.bind(other)?],
     };
-    Ok(BoundAggregate { function, arguments, constants: Vec::new(), data_type: DataType::BigInt, precision: Precision::Milli })
+    Ok(BoundAggregate { function, arguments, constants: Vec::new(), data_type: DataType::BigInt, precision: Precision::Milli, selection: None })
 }
 
 fn create(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {

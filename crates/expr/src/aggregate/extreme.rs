@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::types::{ArrowPrimitiveType, Decimal128Type};
 use arrow_array::{Array, ArrayRef, Float64Array, PrimitiveArray, cast::AsArray};
 use embudo_sql::ast::expr::Expr;
+use embudo_types::arrow::arrow_type;
 use embudo_types::{ColumnStatistics, DataType, Precision, Result};
 
 use super::companions::Companions;
@@ -20,7 +21,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
-    let argument = function.only_number(binder, arguments)?;
+    let argument = function.only_exact_number(binder, arguments)?;
     let data_type = argument.data_type();
     Ok(function.bound(argument, data_type))
 }
@@ -37,8 +38,12 @@ fn bind_spread(function: &'static Function, binder: &Binder<'_>, arguments: &[Ex
 
 fn create<const LARGEST: bool>(bound: &BoundAggregate, companions: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
     let companions = Companions::new(companions);
+    let arrow_type = arrow_type(bound.data_type, bound.precision);
+    if matches!(bound.data_type, DataType::Decimal(..)) {
+        return Ok(Box::new(Extreme::<Decimal128Type, LARGEST> { arrow_type, states: Vec::new(), companions }));
+    }
     Ok(
-        with_number_type!(bound.arguments[0].data_type(), T => Box::new(Extreme::<T, LARGEST> { states: Vec::new(), companions }), else return Err(invalid_type(bound.name()))),
+        with_number_type!(bound.arguments[0].data_type(), T => Box::new(Extreme::<T, LARGEST> { arrow_type, states: Vec::new(), companions }), else return Err(invalid_type(bound.name()))),
     )
 }
 
@@ -58,6 +63,8 @@ enum Best<N> {
 }
 
 struct Extreme<T: ArrowPrimitiveType, const LARGEST: bool> {
+    /// Of the result: decimals carry their digits in it.
+    arrow_type: arrow_schema::DataType,
     states: Vec<Best<T::Native>>,
     companions: Companions,
 }
@@ -143,7 +150,7 @@ where
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let cell = |state| if let Best::Value(value) = state { Some(value) } else { None };
-        Ok(Arc::new(self.states.drain(..).map(cell).collect::<PrimitiveArray<T>>()))
+        Ok(Arc::new(self.states.drain(..).map(cell).collect::<PrimitiveArray<T>>().with_data_type(self.arrow_type.clone())))
     }
 
     fn finish_companions(&mut self) -> Result<Vec<ArrayRef>> {

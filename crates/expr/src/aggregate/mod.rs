@@ -16,8 +16,10 @@ use crate::{Binder, BoundExpr};
 mod cells;
 mod companions;
 mod count;
+mod decimal;
 mod distinct;
 mod extreme;
+mod follower;
 mod histogram;
 mod join;
 mod numbers;
@@ -85,6 +87,8 @@ pub struct BoundAggregate {
     constants: Vec<Value>,
     data_type: DataType,
     precision: Precision,
+    /// Of COLS: the call that picks the row.
+    selection: Option<Box<BoundAggregate>>,
 }
 
 impl BoundAggregate {
@@ -121,7 +125,7 @@ impl BoundAggregate {
 
     /// Whether it reads [`AggregateInput::timestamps`].
     pub fn needs_timestamps(&self) -> bool {
-        self.function.timestamps
+        self.function.timestamps || self.selection.as_ref().is_some_and(|selection| selection.needs_timestamps())
     }
 
     /// Whether rows of a group must come in time order over all tables (TWA, IRATE …).
@@ -226,7 +230,7 @@ impl Function {
     /// A call bound without anything special.
     fn bound(&'static self, argument: BoundExpr, data_type: DataType) -> BoundAggregate {
         let precision = argument.precision();
-        BoundAggregate { function: self, arguments: vec![argument], constants: Vec::new(), data_type, precision }
+        BoundAggregate { function: self, arguments: vec![argument], constants: Vec::new(), data_type, precision, selection: None }
     }
 
     /// The only argument.
@@ -257,6 +261,17 @@ impl Function {
             data_type if data_type.is_numeric() => Ok(argument),
             _ => Err(invalid_type(self.name)),
         }
+    }
+
+    /// The only argument, a number in its own type; NULL is a BIGINT without a value.
+    fn only_exact_number(&self, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundExpr> {
+        let argument = self.only_argument(binder, arguments)?;
+        self.exact_number(binder, argument)
+    }
+
+    /// See [`only_exact_number`](Self::only_exact_number).
+    fn exact_number(&self, binder: &Binder<'_>, argument: BoundExpr) -> Result<BoundExpr> {
+        if matches!(argument.data_type(), DataType::Decimal(..)) { Ok(argument) } else { self.number(binder, argument) }
     }
 
     /// A constant parameter.
@@ -301,6 +316,7 @@ const FAMILIES: &[&[Function]] = &[
     count::FUNCTIONS,
     sum::FUNCTIONS,
     extreme::FUNCTIONS,
+    follower::FUNCTIONS,
     position::FUNCTIONS,
     ranking::FUNCTIONS,
     distinct::FUNCTIONS,

@@ -163,6 +163,19 @@ impl Number for u64 {
     }
 }
 
+/// Unscaled numbers of DECIMAL, for what compares them.
+impl Number for i128 {
+    fn double(self) -> f64 {
+        self as f64
+    }
+    fn of(value: &embudo_types::Value) -> Option<Self> {
+        if let embudo_types::Value::Decimal(value, ..) = value { Some(*value) } else { None }
+    }
+    fn total(values: &[Self]) -> Total {
+        Total::Integer(values.iter().fold(0, |total, value| total.wrapping_add(*value)))
+    }
+}
+
 macro_rules! float_number {
     ($native:ty, $variant:ident) => {
         impl Number for $native {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::types::{ArrowPrimitiveType, Decimal128Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray, cast::AsArray};
 use embudo_sql::ast::expr::Expr;
+use embudo_types::arrow::arrow_type;
 use embudo_types::{DataType, Error, Precision, Result, Value};
 
 use super::companions::{cells_of, columns_of};
@@ -21,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
     let [argument, count] = arguments else { return Err(invalid_number(function.name)) };
     let argument = function.argument(binder, argument)?;
-    let argument = function.number(binder, argument)?;
+    let argument = function.exact_number(binder, argument)?;
     let count = function.constant_integer(binder, count, 1..=100)?;
     let data_type = argument.data_type();
     Ok(BoundAggregate { constants: vec![Value::BigInt(count)], ..function.bound(argument, data_type) })
@@ -30,8 +31,12 @@ fn bind(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) ->
 fn create<const LARGEST: bool>(bound: &BoundAggregate, companions: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
     let Some(Value::BigInt(count)) = bound.constants.first() else { return Err(Error::internal("no count")) };
     let (count, types) = (*count as usize, companions.to_vec());
+    let arrow_type = arrow_type(bound.data_type, bound.precision);
+    if matches!(bound.data_type, DataType::Decimal(..)) {
+        return Ok(Box::new(Ranking::<Decimal128Type, LARGEST> { arrow_type, count, types, states: Vec::new() }));
+    }
     Ok(
-        with_number_type!(bound.arguments[0].data_type(), T => Box::new(Ranking::<T, LARGEST> { count, types, states: Vec::new() }), else return Err(invalid_type(bound.name()))),
+        with_number_type!(bound.arguments[0].data_type(), T => Box::new(Ranking::<T, LARGEST> { arrow_type, count, types, states: Vec::new() }), else return Err(invalid_type(bound.name()))),
     )
 }
 
@@ -58,6 +63,8 @@ impl<N> Default for State<N> {
 }
 
 struct Ranking<T: ArrowPrimitiveType, const LARGEST: bool> {
+    /// Of the result: decimals carry their digits in it.
+    arrow_type: arrow_schema::DataType,
     count: usize,
     types: Vec<(DataType, Precision)>,
     states: Vec<State<T::Native>>,
@@ -149,7 +156,7 @@ where
                 companions.push(entry.companions);
             }
         }
-        let values: PrimitiveArray<T> = values.into_iter().collect();
+        let values = values.into_iter().collect::<PrimitiveArray<T>>().with_data_type(self.arrow_type.clone());
         Ok((groups, Arc::new(values), columns_of(&companions, &self.types)?))
     }
 }

@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, UInt64Array, cast::
 use embudo_sql::ast::expr::Expr;
 use embudo_types::{ColumnStatistics, DataType, Precision, Result, Value};
 
+use super::decimal::{self, DecimalSum};
 use super::numbers::{Number, Total, squared_distances, sum_doubles, valid_stretches, with_number_type};
 use super::{Aggregate, AggregateInput, BoundAggregate, Function, Kind, Run, same_state};
 use crate::Binder;
@@ -15,7 +16,7 @@ use crate::functions::invalid_type;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("sum", Kind::Value, "Sum; of integers it wraps at 64 bits.", bind_sum, create_sum).taking_statistics(),
-    Function::new("avg", Kind::Value, "Mean.", bind_double, create_sum).taking_statistics(),
+    Function::new("avg", Kind::Value, "Mean.", bind_mean, create_sum).taking_statistics(),
     Function::new("stddev", Kind::Value, "Standard deviation of the population.", bind_double, create_deviation),
     Function::new("stddev_pop", Kind::Value, "Standard deviation of the population.", bind_double, create_deviation),
     Function::new("std", Kind::Value, "Standard deviation of the population.", bind_double, create_deviation),
@@ -26,12 +27,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn bind_sum(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
-    let argument = function.only_number(binder, arguments)?;
+    let argument = function.only_exact_number(binder, arguments)?;
     let data_type = match argument.data_type() {
+        DataType::Decimal(_, scale) => decimal::result_type(false, scale),
         data_type if data_type.is_signed() => DataType::BigInt,
         data_type if data_type.is_unsigned() => DataType::UBigInt,
         _ => DataType::Double,
     };
+    Ok(function.bound(argument, data_type))
+}
+
+fn bind_mean(function: &'static Function, binder: &Binder<'_>, arguments: &[Expr]) -> Result<BoundAggregate> {
+    let argument = function.only_exact_number(binder, arguments)?;
+    let data_type = if let DataType::Decimal(_, scale) = argument.data_type() { decimal::result_type(true, scale) } else { DataType::Double };
     Ok(function.bound(argument, data_type))
 }
 
@@ -41,6 +49,9 @@ fn bind_double(function: &'static Function, binder: &Binder<'_>, arguments: &[Ex
 }
 
 fn create_sum(bound: &BoundAggregate, _: &[(DataType, Precision)]) -> Result<Box<dyn Aggregate>> {
+    if let DataType::Decimal(_, scale) = bound.arguments[0].data_type() {
+        return Ok(Box::new(DecimalSum { mean: bound.name() == "avg", scale, states: Vec::new() }));
+    }
     let result = if bound.name() == "avg" { SumResult::Mean } else { SumResult::Sum(bound.data_type) };
     Ok(
         with_number_type!(bound.arguments[0].data_type(), T => Box::new(Sum::<T> { result, states: Vec::new(), cells: PhantomData }), else return Err(invalid_type(bound.name()))),

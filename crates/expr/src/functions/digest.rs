@@ -1,4 +1,4 @@
-//! Digests, checksums and base64 of text.
+//! Digests and base64 of text.
 
 use std::fmt::Write;
 
@@ -9,17 +9,15 @@ use embudo_types::{DataType, MAX_VARCHAR, Result, Value};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Digest;
 
-use super::kernels::{Texts, Values};
+use super::kernels::Texts;
 use super::{Function, FunctionCall, invalid_type, invalid_value};
 use crate::BoundExpr;
-use crate::datum::bytes_of;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "md5", arguments: (1, 1), doc: "MD5 in hexadecimal.", bind: |call| hexadecimal(call, 32, |text| md5::Md5::digest(text).to_vec()) },
     Function { name: "sha1", arguments: (1, 1), doc: "SHA-1 in hexadecimal.", bind: |call| hexadecimal(call, 40, |text| sha1::Sha1::digest(text).to_vec()) },
     Function { name: "sha", arguments: (1, 1), doc: "SHA-1 in hexadecimal.", bind: |call| hexadecimal(call, 40, |text| sha1::Sha1::digest(text).to_vec()) },
     Function { name: "sha2", arguments: (2, 2), doc: "SHA-224, 256, 384 or 512 in hexadecimal.", bind: sha2 },
-    Function { name: "crc32", arguments: (1, 1), doc: "CRC-32.", bind: crc32 },
     Function { name: "to_base64", arguments: (1, 1), doc: "As base64.", bind: to_base64 },
     Function { name: "from_base64", arguments: (1, 1), doc: "What base64 holds; NULL where it is none.", bind: from_base64 },
     Function {
@@ -68,13 +66,6 @@ fn sha2(call: FunctionCall<'_>) -> Result<BoundExpr> {
         Value::BigInt(_) => Err(invalid_value(call.name)),
         _ => Err(invalid_type(call.name)),
     }
-}
-
-fn crc32(call: FunctionCall<'_>) -> Result<BoundExpr> {
-    check_text(&call)?;
-    let function = |values: &[Value]| Ok(bytes_of(&values[0]).map_or(Value::Null, |text| Value::UInt(crc32fast::hash(text))));
-    let precision = call.binder.context().precision;
-    call.binder.call(Values { data_type: DataType::UInt, precision, function }, call.arguments, DataType::UInt)
 }
 
 fn to_base64(call: FunctionCall<'_>) -> Result<BoundExpr> {

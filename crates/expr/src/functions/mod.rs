@@ -7,6 +7,7 @@ use embudo_types::{DataType, Error, Result, Value, code};
 
 use crate::{Binder, BoundExpr};
 
+mod checksum;
 mod choice;
 mod digest;
 mod geometry;
@@ -49,6 +50,7 @@ const FAMILIES: &[&[Function]] = &[
     time::FUNCTIONS,
     choice::FUNCTIONS,
     digest::FUNCTIONS,
+    checksum::FUNCTIONS,
     json::FUNCTIONS,
     geometry::FUNCTIONS,
     shapes::FUNCTIONS,

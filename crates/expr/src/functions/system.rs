@@ -44,8 +44,9 @@ fn version(call: FunctionCall<'_>) -> Result<BoundExpr> {
 }
 
 fn user(call: FunctionCall<'_>) -> Result<BoundExpr> {
+    static HOST: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| gethostname::gethostname().to_string_lossy().into_owned());
     let user = &call.binder.context().user;
-    Ok(if user.contains('@') { text(&call, user) } else { text(&call, &format!("{user}@localhost")) })
+    Ok(if user.contains('@') { text(&call, user) } else { text(&call, &format!("{user}@{}", *HOST)) })
 }
 
 /// `SplitMix64` over the seed (the statement's time without one) and the row's number.

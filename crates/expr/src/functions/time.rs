@@ -124,7 +124,12 @@ fn timetruncate(call: FunctionCall<'_>) -> Result<BoundExpr> {
             return None;
         }
         let offset = zone.as_ref().map_or(0, |zone| i64::from(zone.standard_offset(ticks[0], precision)) * precision.ticks_per_second());
-        Some(((without_short_fraction(ticks[0], precision) + offset) / unit * unit) - offset)
+        let mut time = without_short_fraction(ticks[0], precision);
+        // Recorded: weeks of milliseconds that have fewer digits than those since 2001 are counted as if they were microseconds.
+        if unit == 7 * day && precision == Precision::Milli && count_digits(ticks[0]) < usual_digits(precision) {
+            time /= 1_000;
+        }
+        Some(((time + offset) / unit * unit) - offset)
     };
     node(Ticks { result: Some(precision), function }, vec![time], DataType::Timestamp, precision)
 }
@@ -152,19 +157,22 @@ fn timediff(call: FunctionCall<'_>) -> Result<BoundExpr> {
         if ticks.iter().any(|&ticks| count_digits(ticks) > usual_digits(precision)) {
             return None;
         }
-        let (one, other) = (without_short_fraction(ticks[0], precision), without_short_fraction(ticks[1], precision));
+        // Recorded: times go through nanoseconds, which wrap beyond 2262.
+        let nanoseconds = precision.nanoseconds();
+        let through_nanoseconds = |ticks: i64| without_short_fraction(ticks, precision).wrapping_mul(nanoseconds) / nanoseconds;
+        let (one, other) = (through_nanoseconds(ticks[0]), through_nanoseconds(ticks[1]));
         Some(one.wrapping_sub(other).wrapping_abs() / unit)
     };
     call.binder.call(Ticks { result: None, function }, times, DataType::BigInt)
 }
 
-/// A TIMESTAMP's own precision; ticks given as a number tell it by their digits: 10 seconds, 13, 16, 19 finer.
+/// Ticks tell their precision by the length of their decimal text, as recorded of columns too: at most 10 are seconds, 13, 16, 19 finer ones,
+/// others NULL.
 fn to_iso8601(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let data_type = call.data_type(0);
     if !matches!(data_type, DataType::Timestamp) && !data_type.is_integer() {
         return Err(invalid_type(call.name));
     }
-    let precision = (data_type == DataType::Timestamp).then(|| call.arguments[0].precision());
     let (zone, suffix) = match call.constant(1)? {
         Value::Null if call.arguments.len() < 2 => (call.binder.context().zone.clone(), None),
         Value::Varchar(text) => {
@@ -173,7 +181,8 @@ fn to_iso8601(call: FunctionCall<'_>) -> Result<BoundExpr> {
         }
         _ => return Err(invalid_type(call.name)),
     };
-    let function = move |ticks: i64, out: &mut String| write_iso8601(ticks, precision, &zone, suffix.as_deref(), out);
+    let own = (data_type == DataType::Timestamp).then(|| call.arguments[0].precision());
+    let function = move |ticks: i64, out: &mut String| write_iso8601(ticks, own, &zone, suffix.as_deref(), out);
     let FunctionCall { binder, mut arguments, .. } = call;
     arguments.truncate(1);
     let time = binder.to_type(arguments.remove(0), DataType::BigInt)?;
@@ -206,19 +215,18 @@ fn offset_of(text: &str) -> Option<i32> {
     allowed.then_some(if east { seconds } else { -seconds })
 }
 
-fn write_iso8601(ticks: i64, precision: Option<Precision>, zone: &Zone, suffix: Option<&str>, out: &mut String) -> Option<()> {
+fn write_iso8601(ticks: i64, own: Option<Precision>, zone: &Zone, suffix: Option<&str>, out: &mut String) -> Option<()> {
     use std::fmt::Write;
-    let (unit, digits) = match precision {
-        Some(precision) => (precision.ticks_per_second(), precision.digits()),
-        None => match ticks.to_string().len() {
-            0..=10 => (1, 0),
-            13 => (1_000, 3),
-            16 => (1_000_000, 6),
-            19 => (1_000_000_000, 9),
-            _ => return None,
-        },
+    let sign = usize::from(ticks < 0);
+    let (unit, digits) = match count_digits(ticks) + sign {
+        0..=10 => (1, 0),
+        13 => (1_000, 3),
+        16 => (1_000_000, 6),
+        19 => (1_000_000_000, 9),
+        _ => return None,
     };
-    let (second, fraction) = (ticks.div_euclid(unit), ticks.rem_euclid(unit));
+    // Cut towards zero: before 1970 the fraction is counted from the second after it.
+    let (second, fraction) = (ticks / unit, (ticks % unit).abs());
     let offset = zone.offset_at_second(second);
     let local = second + i64::from(offset);
     let (year, month, day) = embudo_types::civil_from_days(local.div_euclid(86_400));
@@ -230,6 +238,8 @@ fn write_iso8601(ticks: i64, precision: Option<Precision>, zone: &Zone, suffix: 
     }
     match suffix {
         Some(suffix) => out.push_str(suffix),
+        // What was read in another precision than its own has no right answer; there is the recorded one.
+        None if own.is_some_and(|own| own.digits() != digits) => out.push_str(&write_offset(zone.standard_offset(second, Precision::Milli))),
         None => out.push_str(&write_offset(offset)),
     }
     Some(())

@@ -153,7 +153,7 @@ pub(super) fn format_time(ticks: i64, precision: Precision, zone: &Zone, pieces:
     let weekday = local.weekday().to_sunday_zero_offset() as usize;
     let hour = local.hour();
     let month = MONTHS[local.month() as usize - 1];
-    for piece in pieces {
+    for (at, piece) in pieces.iter().enumerate() {
         // Writing to a String cannot fail.
         let _ = match piece {
             Piece::Literal(text) => out.write_str(text),
@@ -180,7 +180,15 @@ pub(super) fn format_time(ticks: i64, precision: Precision, zone: &Zone, pieces:
                 Code::Hour12 => write!(out, "{:02}", (hour + 11) % 12 + 1),
                 Code::Minute => write!(out, "{:02}", local.minute()),
                 Code::Second => write!(out, "{:02}", local.second()),
-                Code::Fraction(digits) => write!(out, "{:0width$}", nanoseconds / 10_i64.pow(9 - digits), width = digits as usize),
+                Code::Fraction(digits) => {
+                    let width = digits as usize;
+                    let mut text = format!("{:0width$}", nanoseconds / 10_i64.pow(9 - digits));
+                    // A sign too many is cut where something follows.
+                    if at + 1 < pieces.len() {
+                        text.truncate(width);
+                    }
+                    out.write_str(&text)
+                }
                 Code::ZoneHours => {
                     let offset = zone.offset_at(ticks, precision);
                     write!(out, "{}{:02}", if offset < 0 { '-' } else { '+' }, offset.abs() / 3_600)

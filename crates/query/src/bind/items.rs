@@ -32,6 +32,9 @@ pub(crate) fn expand(select: &Select, relation: &Relation) -> Result<Vec<Item>> 
             Expr::Function { name, arguments } if is_selection_of_many(name) && (arguments.len() > 1 || matches!(arguments[..], [Expr::Star { .. }])) => {
                 selections(name, arguments, relation, &mut items)?;
             }
+            Expr::Function { name, arguments } if name == "cols" && matches!(arguments[..], [_, Expr::Star { .. }]) => {
+                followers(&arguments[0], &arguments[1], relation, &mut items)?;
+            }
             _ => items.push(named(item)),
         }
     }
@@ -52,7 +55,11 @@ fn named(item: &SelectItem) -> Item {
     if let Some(alias) = &item.alias {
         return Item { expr: item.expr.clone(), name: truncated(alias), alias: true, named: true };
     }
-    let (name, named) = match &item.expr {
+    let shown = match &item.expr {
+        Expr::Function { name, arguments } if name == "cols" => arguments.last().unwrap_or(&item.expr),
+        shown => shown,
+    };
+    let (name, named) = match shown {
         Expr::Column { name, .. } => (name.clone(), true),
         Expr::Pseudo { column: PseudoColumn::TableName, .. } => ("tbname".to_owned(), true),
         Expr::Pseudo { text, .. } => (text.clone(), true),
@@ -104,6 +111,18 @@ fn selections(function: &str, arguments: &[Expr], relation: &Relation, items: &m
             let name = truncated(&format!("{function}({})", column.name));
             items.push(Item { expr: Expr::Function { name: function.to_owned(), arguments: vec![column.expr] }, name, alias: false, named: false });
         }
+    }
+    Ok(())
+}
+
+/// `COLS(selection, *)`.
+fn followers(selection: &Expr, star: &Expr, relation: &Relation, items: &mut Vec<Item>) -> Result<()> {
+    let Expr::Star { table } = star else { return Ok(()) };
+    let mut columns = Vec::new();
+    stars(table.as_deref(), relation, &mut columns)?;
+    for column in columns {
+        let arguments = vec![selection.clone(), column.expr];
+        items.push(Item { expr: Expr::Function { name: "cols".into(), arguments }, ..column });
     }
     Ok(())
 }

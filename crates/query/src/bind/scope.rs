@@ -69,6 +69,9 @@ impl<'a> RowScope<'a> {
 impl Scope for RowScope<'_> {
     fn resolve(&self, expr: &Expr) -> Result<Option<Input>> {
         if let Expr::Function { name, .. } = expr {
+            if name == "cols" {
+                return Err(Error::new(code::INVALID_USING_COLS_FUNCTION));
+            }
             if aggregate::lookup(name).is_some() {
                 return Err(misplaced(self.aggregate, name));
             }
@@ -226,7 +229,12 @@ impl<'a> GroupScope<'a> {
             }
             return Ok(None);
         }
-        if arguments.iter().any(has_aggregate) {
+        // What COLS starts with is its selector.
+        let nested = match (name, arguments) {
+            ("cols", [Expr::Function { arguments, .. }, outputs @ ..]) => arguments.iter().chain(outputs).any(has_aggregate),
+            _ => arguments.iter().any(has_aggregate),
+        };
+        if nested {
             return Err(Error::new(code::AGGREGATE_FUNCTIONS_DO_NOT_SUPPORT_NESTING));
         }
         let settled = canonical(expr, self.rows.relation());

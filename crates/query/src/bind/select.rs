@@ -394,6 +394,8 @@ fn order_items(order_by: &[SortItem], items: &mut Vec<Item>, select: &Select, re
                 _ => return Err(Error::new(code::ORDER_BY_ITEM_MUST_BE_THE)),
             },
             Expr::Literal(_) => continue,
+            // Recorded: a column of that name is mistaken for all of them.
+            Expr::Column { name, .. } if name == "*" => return Err(Error::new(code::UNEXPECTED_GENERIC_ERROR)),
             Expr::Negate(inner) if matches!(**inner, Expr::Literal(_)) => continue,
             expr => order_item(expr, items, shown, select, relation)?,
         };

@@ -132,9 +132,13 @@ impl Assigner {
             Some(WindowPlan::Interval(grid)) => {
                 if grid.is_tumbling() {
                     let mut row = start;
+                    let mut closed: Option<i64> = None;
                     while row < end {
-                        let opens = grid.last_start(ticks[row]);
+                        // Mostly the window that follows, which asks no calendar.
+                        let following = closed.filter(|&closed| closed <= ticks[row] && ticks[row] < grid.end(closed));
+                        let opens = following.unwrap_or_else(|| grid.last_start(ticks[row]));
                         let closes = grid.end(opens);
+                        closed = Some(closes);
                         let next = gallop(row + 1, end, |at| ticks[at] < closes);
                         let group = groups.number(partition, opens, || grid.shown(opens, ticks[row]));
                         push(runs, group, row, next);

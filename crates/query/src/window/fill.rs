@@ -201,6 +201,10 @@ pub(crate) fn between((start, first): (i64, &Value), (end, last): (i64, &Value),
         (Value::Float(a), Value::Float(b)) => line!(Float, a, b, f32),
         (Value::Double(a), Value::Double(b)) => line!(Double, a, b, f64),
         (Value::Timestamp(a), Value::Timestamp(b)) => line!(Timestamp, a, b, i64),
+        (Value::Decimal(a, digits, scale), Value::Decimal(b, ..)) => {
+            let exact = b.checked_sub(*a).and_then(|rise| rise.checked_mul(i128::from(tick - start))).map(|rise| a + rise / i128::from(end - start));
+            Value::Decimal(exact.unwrap_or_else(|| share(*a as f64, *b as f64) as i128), *digits, *scale)
+        }
         _ => Value::Null,
     }
 }

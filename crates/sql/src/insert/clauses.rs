@@ -141,7 +141,8 @@ impl<'a, 's> Reader<'a, 's> {
             return Err(self.cells.error_at(token.start, "table_name is expected"));
         }
         self.cells.at = token.end;
-        if name.is_empty() || name.len() > MAX_TABLE_NAME {
+        // Recorded: backticks count.
+        if name.is_empty() || text.len() > MAX_TABLE_NAME {
             return Err(Error::with(code::INVALID_OPERATION, "name too long"));
         }
         if name.contains('.') {

@@ -542,9 +542,6 @@ impl Parser<'_> {
     /// `DECIMAL[(precision[, scale])]`: 38 digits at most, without arguments 10.
     fn decimal(&mut self) -> Result<(DataType, bool)> {
         self.advance();
-        if !self.at(TokenKind::LeftParen) {
-            return Ok((DataType::Decimal(10, 0), false));
-        }
         let (precision, scale) = self.parenthesised(|parser| {
             let precision = parser.integer()?;
             let scale = if parser.eat(TokenKind::Comma) { parser.integer()? } else { 0 };

@@ -117,7 +117,7 @@ impl Parser<'_> {
             self.eat_word("all");
         }
         select.tags_only = self.eat_word("tags");
-        select.items = self.comma_separated(Self::select_item)?;
+        select.items = self.comma_separated(Self::select_items)?.concat();
         if self.eat_word("from") {
             select.from = Some(self.from()?);
         }
@@ -153,6 +153,34 @@ impl Parser<'_> {
             select.having = Some(self.expression()?);
         }
         Ok(select)
+    }
+
+    /// `COLS(selection, output [AS alias], …)` is an item for each output; all else is one.
+    fn select_items(&mut self) -> Result<Vec<SelectItem>> {
+        if !self.at_word("cols") || self.peek().kind != TokenKind::LeftParen {
+            return Ok(vec![self.select_item()?]);
+        }
+        self.advance();
+        let mut items = self.parenthesised(|parser| {
+            let selection = parser.value()?;
+            let mut items = Vec::new();
+            while parser.eat(TokenKind::Comma) {
+                let item = parser.select_item()?;
+                let arguments = vec![selection.clone(), item.expr];
+                items.push(SelectItem { expr: Expr::Function { name: "cols".into(), arguments }, ..item });
+            }
+            Ok(items)
+        })?;
+        if items.is_empty() {
+            return Err(Error::new(code::INVALID_USING_COLS_FUNCTION));
+        }
+        if let Some(alias) = self.alias(usize::MAX)? {
+            match items.as_mut_slice() {
+                [item] if item.alias.is_none() => item.alias = Some(result_name(&alias)),
+                _ => return Err(Error::new(code::INVALID_USING_ALIAS_FOR_COLS_FUNCTION)),
+            }
+        }
+        Ok(items)
     }
 
     fn select_item(&mut self) -> Result<SelectItem> {
