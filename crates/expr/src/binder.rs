@@ -398,7 +398,7 @@ impl<'a> Binder<'a> {
 /// A node; one whose arguments are all constants becomes its value, unless the kernel has a will of its own.
 pub(crate) fn node(kernel: impl Kernel + 'static, arguments: Vec<BoundExpr>, data_type: DataType, precision: Precision) -> Result<BoundExpr> {
     let foldable = kernel.is_pure() && arguments.iter().all(|argument| matches!(argument.node, Node::Constant(_)));
-    let bound = BoundExpr { node: Node::Call(Arc::new(Call { kernel: Box::new(kernel), arguments })), data_type, precision };
+    let bound = BoundExpr { node: Node::Call(Arc::new(Call { kernel: Arc::new(kernel), arguments })), data_type, precision };
     if !foldable {
         return Ok(bound);
     }

@@ -29,7 +29,7 @@ pub(crate) enum Node {
 
 /// A kernel with its arguments.
 pub(crate) struct Call {
-    pub(crate) kernel: Box<dyn Kernel>,
+    pub(crate) kernel: Arc<dyn Kernel>,
     pub(crate) arguments: Vec<BoundExpr>,
 }
 
@@ -99,6 +99,39 @@ impl BoundExpr {
             Node::Constant(_) => {}
             Node::Call(call) => call.arguments.iter().for_each(|argument| argument.visit_inputs(visit)),
         }
+    }
+
+    /// The same over other columns: each input replaced by an expression of its type.
+    #[must_use]
+    pub fn substituted(&self, input: &dyn Fn(usize) -> Self) -> Self {
+        match &self.node {
+            Node::Input(index) => input(*index),
+            Node::Constant(_) => self.clone(),
+            Node::Call(call) => {
+                let arguments = call.arguments.iter().map(|argument| argument.substituted(input)).collect();
+                Self { node: Node::Call(Arc::new(Call { kernel: Arc::clone(&call.kernel), arguments })), data_type: self.data_type, precision: self.precision }
+            }
+        }
+    }
+
+    /// Whether equal rows always give equal values: no random numbers, no waiting.
+    pub fn is_pure(&self) -> bool {
+        match &self.node {
+            Node::Input(_) | Node::Constant(_) => true,
+            Node::Call(call) => call.kernel.is_pure() && call.arguments.iter().all(Self::is_pure),
+        }
+    }
+
+    /// Both conditions.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let kernel = Arc::new(crate::logic::Connective { or: false });
+        Self { data_type: DataType::Bool, precision: self.precision, node: Node::Call(Arc::new(Call { kernel, arguments: vec![self, other] })) }
+    }
+
+    /// A NULL of a type.
+    pub fn null(data_type: DataType) -> Self {
+        Self { node: Node::Constant(Value::Null), data_type, precision: Precision::Milli }
     }
 
     pub(crate) fn datum(&self, columns: &[ArrayRef], rows: usize) -> Result<Datum> {

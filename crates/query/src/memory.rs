@@ -1,5 +1,5 @@
 //! What queries may hold: one budget for all that run in an engine, from which operators that gather rows reserve before they keep them,
-//! and the place on disk where sorts put what does not fit. A query that asks for more ends with 0x070B; the process goes on.
+//! and the place on disk where sorts, groups and DISTINCT put what does not fit. A query that asks for more ends with 0x070B; the process goes on.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct MemoryBudget {
     spill: Option<Spill>,
 }
 
-/// Where runs of sorts go.
+/// Where rows go that do not fit.
 #[derive(Debug)]
 struct Spill {
     vfs: Arc<dyn Vfs>,
@@ -61,7 +61,7 @@ impl MemoryBudget {
         let Some(Spill { vfs, directory, next }) = &self.spill else { return Ok(None) };
         let failed = |error| Error::io(format!("a temporary file in {}", directory.display()), error);
         vfs.create_directories(directory).map_err(failed)?;
-        let path = directory.join(format!("sort-{}", next.fetch_add(1, Ordering::Relaxed)));
+        let path = directory.join(format!("rows-{}", next.fetch_add(1, Ordering::Relaxed)));
         let file = vfs.open(&path, OpenMode::Create).map_err(failed)?;
         file.set_length(0).map_err(failed)?;
         // Without a name it goes with whoever has it open, be it by a crash.
@@ -83,18 +83,32 @@ impl Reservation {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
-    /// Holds so many bytes more; `false` where they are not there.
+    /// Holds so many bytes more, for an operator that can do with less: never more than half of what the others leave, so that operators above and
+    /// below it find room (all of it where there is no disk to go on on); `false` where that is not there.
     pub(crate) fn try_grow(&mut self, bytes: usize) -> bool {
-        let taken = self.budget.take(bytes as u64);
+        let wanted = self.bytes.saturating_add(bytes as u64);
+        let others = self.budget.used().saturating_sub(self.bytes);
+        let fits = self.budget.spill.is_none() || wanted <= self.budget.limit.saturating_sub(others) / 2;
+        fits && self.take(bytes as u64)
+    }
+
+    fn take(&mut self, bytes: u64) -> bool {
+        let taken = self.budget.take(bytes);
         if taken {
-            self.bytes += bytes as u64;
+            self.bytes += bytes;
         }
         taken
     }
 
+    /// Gives back all of it.
+    pub(crate) fn clear(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
+
     /// Holds so many bytes more: 0x070B where they are not there.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<()> {
-        if self.try_grow(bytes) { Ok(()) } else { Err(self.exhausted()) }
+        if self.take(bytes as u64) { Ok(()) } else { Err(self.exhausted()) }
     }
 
     /// Holds so many bytes in all: 0x070B where they are not there.
@@ -120,6 +134,11 @@ impl Drop for Reservation {
     }
 }
 
+/// Whether an operator ended because the budget has no more room, so that less at a time may do.
+pub(crate) fn is_exhausted(error: &Error) -> bool {
+    error.code() == code::QUERY_BUFFER_LIMIT_HAS_REACHED
+}
+
 /// Bytes that the cells of arrays take.
 pub(crate) fn bytes_of(columns: &[ArrayRef]) -> usize {
     columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
@@ -131,11 +150,12 @@ mod tests {
 
     #[test]
     fn what_is_held_is_bounded_and_given_back() {
-        let budget = Arc::new(MemoryBudget::new(100));
+        let budget = Arc::new(MemoryBudget::new(100).spilling_to(Arc::new(embudo_storage::vfs::MemoryVfs::new()), "/spill".into()));
         let mut first = Reservation::new(&budget);
         first.grow(60).unwrap();
         let mut second = Reservation::new(&budget);
-        assert!(!second.try_grow(41) && second.try_grow(40));
+        assert!(!second.try_grow(21) && second.try_grow(20));
+        second.grow(20).unwrap();
         assert_eq!(second.grow(1).unwrap_err().code(), code::QUERY_BUFFER_LIMIT_HAS_REACHED);
         first.resize(10).unwrap();
         second.resize(90).unwrap();

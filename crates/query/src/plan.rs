@@ -108,9 +108,18 @@ pub(crate) struct SelectPlan {
 impl SelectPlan {
     /// By input: whether it is read row by row. What only keys of whole tables read is not.
     pub(crate) fn read_inputs(&self) -> Vec<bool> {
-        let Stage::Aggregate(stage) = &self.stage else { return vec![true; self.inputs.len()] };
         let mut read = vec![false; self.inputs.len()];
         let mut visit = |expr: &BoundExpr| expr.visit_inputs(&mut |input| read[input] = true);
+        let stage = match &self.stage {
+            Stage::Aggregate(stage) => stage,
+            // A side of a join has no items of its own.
+            Stage::Rows { keys } if !self.items.is_empty() => {
+                self.filter.rows.iter().chain(&self.having).chain(&self.items).for_each(&mut visit);
+                keys.iter().for_each(|key| visit(&key.expr));
+                return read;
+            }
+            _ => return vec![true; self.inputs.len()],
+        };
         self.filter.rows.iter().chain(&stage.companions).for_each(&mut visit);
         stage.calls.iter().flat_map(BoundAggregate::arguments).for_each(&mut visit);
         if stage.keys.iter().any(|key| !key.per_table) {
@@ -137,6 +146,8 @@ pub(crate) struct Filter {
     pub postings: Vec<(usize, Vec<Value>)>,
     /// What is left, over the select's inputs.
     pub rows: Option<BoundExpr>,
+    /// The same condition by condition, to be handed down to what makes the rows; empty where a table does.
+    pub parts: Vec<BoundExpr>,
     /// A constant condition is false: no row qualifies.
     pub never: bool,
 }
@@ -144,7 +155,7 @@ pub(crate) struct Filter {
 impl Filter {
     /// Every row.
     pub(crate) fn none() -> Self {
-        Self { range: TimeRange::ALL, table: None, table_inputs: Vec::new(), postings: Vec::new(), rows: None, never: false }
+        Self { range: TimeRange::ALL, table: None, table_inputs: Vec::new(), postings: Vec::new(), rows: None, parts: Vec::new(), never: false }
     }
 }
 
@@ -352,6 +363,10 @@ pub(crate) struct JoinSidePlan {
     pub time: BoundExpr,
     /// Equality keys, over the relation's columns.
     pub keys: Vec<BoundExpr>,
+    /// Of a stored table: conditions that its rows must meet to matter, over its columns.
+    pub conditions: Vec<BoundExpr>,
+    /// The time outside of which rows do not matter.
+    pub range: TimeRange,
 }
 
 /// How the two timestamps of a join match.

@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "model/budget.rs"]
+mod budget;
 #[path = "model/joins.rs"]
 mod joins;
+#[path = "model/pushdown.rs"]
+mod pushdown;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -78,8 +82,8 @@ impl Fixture {
         self.catalog.database("d").unwrap().store().flush().unwrap();
     }
 
-    fn query(&self, sql: &str, threads: usize) -> Result<Vec<Vec<Option<i64>>>> {
-        let context = Arc::new(QueryContext {
+    fn context(&self, threads: usize) -> QueryContext {
+        QueryContext {
             catalog: Arc::clone(&self.catalog),
             system: Arc::new(()),
             database: Some("d".into()),
@@ -91,9 +95,16 @@ impl Fixture {
             memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
             cancel: CancelToken::new(),
             scheduler: Scheduler::new(threads),
-        });
+        }
+    }
+
+    fn query(&self, sql: &str, threads: usize) -> Result<Vec<Vec<Option<i64>>>> {
+        self.ask(sql, &Arc::new(self.context(threads)))
+    }
+
+    fn ask(&self, sql: &str, context: &Arc<QueryContext>) -> Result<Vec<Vec<Option<i64>>>> {
         let Statement::Query(query) = embudo_sql::parse(sql)? else { panic!("{sql} is no query") };
-        let result = embudo_query::execute(&query, &context)?;
+        let result = embudo_query::execute(&query, context)?;
         let types: Vec<DataType> = result.schema.fields().iter().map(|field| arrow::data_type(field).unwrap()).collect();
         let mut rows = Vec::new();
         for batch in result.collect()? {
@@ -327,19 +338,7 @@ proptest! {
 fn a_cancelled_query_stops() {
     let fixture = Fixture::new();
     fixture.insert(&(0, vec![(1, Some(1)), (2, None)]));
-    let context = Arc::new(QueryContext {
-        catalog: Arc::clone(&fixture.catalog),
-        system: Arc::new(()),
-        database: Some("d".into()),
-        zone: Zone::utc(),
-        now: 0,
-        access: Arc::new(()),
-        view_depth: 0,
-        parameters: Arc::from([]),
-        memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
-        cancel: CancelToken::new(),
-        scheduler: Scheduler::new(1),
-    });
+    let context = Arc::new(fixture.context(1));
     context.cancel.cancel();
     let Statement::Query(query) = embudo_sql::parse("SELECT * FROM s").unwrap() else { panic!("no query") };
     let error = embudo_query::execute(&query, &context).and_then(embudo_types::ResultSet::collect).unwrap_err();

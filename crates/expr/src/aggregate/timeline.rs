@@ -136,6 +136,37 @@ impl Neighbours {
     }
 }
 
+/// The rows of a chunk that come before others in their partition.
+struct RowsBefore {
+    /// By row, where rows of several partitions stand between each other.
+    of_row: Option<Vec<Option<u32>>>,
+}
+
+impl RowsBefore {
+    fn of(runs: &[Run], windows: &[WindowBounds]) -> Self {
+        let partition = |run: &Run| windows.get(run.group as usize).map(|window| window.partition);
+        if runs.windows(2).all(|pair| partition(&pair[0]) == partition(&pair[1])) {
+            return Self { of_row: None };
+        }
+        let mut owners: Vec<Option<u32>> = vec![None; runs.iter().map(|run| run.end as usize).max().unwrap_or(0)];
+        for run in runs {
+            owners[run.start as usize..run.end as usize].fill(partition(run));
+        }
+        let mut last: FxHashMap<u32, u32> = FxHashMap::default();
+        let of_row = owners.iter().enumerate().map(|(row, owner)| owner.and_then(|owner| last.insert(owner, row as u32))).collect();
+        Self { of_row: Some(of_row) }
+    }
+
+    /// The nearest row before one in its partition for which `test` holds.
+    fn find(&self, row: u32, test: impl Fn(usize) -> bool) -> Option<usize> {
+        let before = |row: u32| match &self.of_row {
+            None => row.checked_sub(1),
+            Some(of_row) => of_row[row as usize],
+        };
+        std::iter::successors(before(row), |row| before(*row)).map(|row| row as usize).find(|row| test(*row))
+    }
+}
+
 /// First and last time of each group.
 struct Elapsed {
     unit: i64,
@@ -150,12 +181,13 @@ impl Aggregate for Elapsed {
 
     fn update(&mut self, input: &AggregateInput<'_>, runs: &[Run]) -> Result<()> {
         let times = ticks(&input.arguments[0]);
+        let rows_before = RowsBefore::of(runs, input.windows);
         for run in runs.iter().filter(|run| run.start < run.end) {
             let rows = &times[run.start as usize..run.end as usize];
             let (mut low, mut high) = rows.iter().fold((rows[0], rows[0]), |(low, high), &time| (low.min(time), high.max(time)));
             if !input.windows.is_empty() {
                 let points: Vec<Point> = rows.iter().map(|&time| (time, 0.0)).collect();
-                let earlier = (run.start > 0).then(|| (times[run.start as usize - 1], 0.0));
+                let earlier = rows_before.find(run.start, |_| true).map(|row| (times[row], 0.0));
                 let edges = self.neighbours.pass(run.group, input.windows, &points, earlier);
                 if edges.before.is_some() {
                     low = input.windows[run.group as usize].start;
@@ -243,13 +275,14 @@ where
     fn update(&mut self, input: &AggregateInput<'_>, runs: &[Run]) -> Result<()> {
         let array = input.arguments[0].as_primitive::<T>();
         let mut points = Vec::new();
+        let rows_before = RowsBefore::of(runs, input.windows);
         for run in runs {
             points.clear();
             collect_points(array, input.timestamps, run.start as usize, run.end as usize, &mut points);
             let Some(&first) = points.first() else { continue };
             let group = run.group as usize;
             if !input.windows.is_empty() {
-                let earlier = (0..run.start as usize).rev().find(|&row| array.is_valid(row)).map(|row| (input.timestamps[row], array.values()[row].double()));
+                let earlier = rows_before.find(run.start, |row| array.is_valid(row)).map(|row| (input.timestamps[row], array.values()[row].double()));
                 let edges = self.neighbours.pass(run.group, input.windows, &points, earlier);
                 for (window, after) in edges.closed {
                     // The last tick of the window.

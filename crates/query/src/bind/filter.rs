@@ -9,11 +9,15 @@ use super::relation::{ColumnSource, Relation};
 use super::scope::RowScope;
 use crate::plan::Filter;
 
-/// Binds WHERE. `scope` collects the inputs of what is left for rows.
-pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindContext) -> Result<Filter> {
+/// The time that a condition leaves to a column of a join.
+pub(crate) type ColumnTime = (usize, TimeRange);
+
+/// Binds WHERE, and tells of a join's columns what time it leaves them. `scope` collects the inputs of what is left for rows.
+pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindContext) -> Result<(Filter, Vec<ColumnTime>)> {
     let relation = scope.relation();
     let mut bound = Filter::none();
-    let Some(filter) = filter else { return Ok(bound) };
+    let mut times = Vec::new();
+    let Some(filter) = filter else { return Ok((bound, times)) };
     check(filter)?;
     let tables = RowScope::new(relation, code::THERE_MUSTN_T_BE_AGGREGATION);
     let (mut row_conditions, mut table_conditions) = (Vec::new(), Vec::new());
@@ -31,6 +35,9 @@ pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindCo
                 continue;
             }
         }
+        if relation.is_join() {
+            times.extend(column_time(condition, relation, context));
+        }
         let per_table = relation.table().is_some() && probe.is_per_table(&expr);
         match posting(condition, relation, context) {
             Some(posting) if per_table => bound.postings.push(posting),
@@ -38,10 +45,14 @@ pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindCo
             _ => row_conditions.push(condition),
         }
     }
-    bound.rows = bind_all(&row_conditions, &Binder::new(context, scope))?;
+    let binder = Binder::new(context, scope);
+    bound.rows = bind_all(&row_conditions, &binder)?;
+    if relation.table().is_none() {
+        bound.parts = row_conditions.iter().map(|condition| binder.bind_condition(condition)).collect::<Result<_>>()?;
+    }
     bound.table = bind_all(&table_conditions, &Binder::new(context, &tables))?;
     bound.table_inputs = tables.into_inputs();
-    Ok(bound)
+    Ok((bound, times))
 }
 
 /// Window bounds do not exist before windows do.
@@ -89,7 +100,24 @@ pub(crate) fn is_true(value: &Value) -> bool {
 
 /// The range that a comparison of the primary timestamp with a constant leaves; `None` where the condition is something else.
 fn time_range(condition: &Expr, relation: &Relation, context: &BindContext) -> Option<TimeRange> {
-    let is_time = |expr: &Expr| relation.timeline.is_some() && !relation.is_join() && relation.find(expr).ok().flatten() == relation.timeline;
+    compared(condition, &|expr| relation.timeline.is_some() && !relation.is_join() && relation.find(expr).ok().flatten() == relation.timeline, context)
+}
+
+/// The same for any column of a join that is a timestamp of the precision in which constants are read.
+fn column_time(condition: &Expr, relation: &Relation, context: &BindContext) -> Option<ColumnTime> {
+    let column = match condition {
+        Expr::Binary { left, right, .. } => [left, right].into_iter().find_map(|side| relation.find(side).ok().flatten()),
+        Expr::Between { expr, .. } => relation.find(expr).ok().flatten(),
+        _ => None,
+    }?;
+    let of = &relation.columns[column];
+    if of.data_type != DataType::Timestamp || of.precision != context.precision {
+        return None;
+    }
+    compared(condition, &|expr| relation.find(expr).ok().flatten() == Some(column), context).map(|range| (column, range))
+}
+
+fn compared(condition: &Expr, is_time: &dyn Fn(&Expr) -> bool, context: &BindContext) -> Option<TimeRange> {
     match condition {
         Expr::Binary { op, left, right } => {
             let (op, constant) = if is_time(left) {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use embudo_expr::{BindContext, Binder, BoundExpr, Input, Scope};
 use embudo_sql::ast::expr::{BinaryOp, Expr};
 use embudo_sql::ast::query::{Join, JoinKind, JoinSide};
+use embudo_storage::TimeRange;
 use embudo_types::{DataType, DurationUnit, Error, Result, code};
 
 use super::filter::conjuncts;
 use super::from;
 use super::items::by_place;
+use super::pushdown;
 use super::relation::{Column, ColumnSource, Driver, Origin, Relation};
 use crate::QueryContext;
 use crate::plan::{JoinPlan, JoinSidePlan, TimeMatch};
@@ -77,15 +79,17 @@ pub(crate) fn bind(join: &Join, filter: Option<&Expr>, context: &QueryContext) -
             Some(bind_side(&all, &relation, &bind_context)?)
         }
     };
-    let plan = JoinPlan {
-        left: JoinSidePlan { relation: left, time: left_time, keys: left_keys },
-        right: JoinSidePlan { relation: right, time: right_time, keys: right_keys },
+    let parts = parts.rest.iter().map(|part| bind_side(part, &relation, &bind_context)).collect::<Result<Vec<_>>>()?;
+    let mut plan = JoinPlan {
+        left: JoinSidePlan { relation: left, time: left_time, keys: left_keys, conditions: Vec::new(), range: TimeRange::ALL },
+        right: JoinSidePlan { relation: right, time: right_time, keys: right_keys, conditions: Vec::new(), range: TimeRange::ALL },
         side: join.side,
         kind: join.kind,
         time,
         limit,
         condition,
     };
+    pushdown::hand_down_on(&mut plan, &parts);
     relation.origin = Origin::Join(Arc::new(plan));
     Ok(relation)
 }

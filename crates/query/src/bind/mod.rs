@@ -5,6 +5,7 @@ mod from;
 mod interp;
 mod items;
 mod join;
+mod pushdown;
 mod query;
 pub(crate) mod relation;
 pub(crate) mod row_query;

@@ -10,6 +10,7 @@ use super::filter;
 use super::from;
 use super::interp;
 use super::items::{self, Item, by_place};
+use super::pushdown;
 use super::relation::{ColumnSource, Relation};
 use super::scope::{Calls, Found, GroupScope, RowScope, ScopeKey, canonical, gives_rows, has_aggregate, has_interp, not_in_groups, series_call};
 use super::window;
@@ -43,7 +44,7 @@ pub(crate) fn bind(select: &Select, order_by: &[SortItem], context: &QueryContex
     let mut relation = from::bind(select.from.as_ref(), select.filter.as_ref(), context)?;
     let bind_context = context.bind_context(relation.precision);
     let scope = RowScope::new(&relation, code::THERE_MUSTN_T_BE_AGGREGATION);
-    let filter = filter::bind(select.filter.as_ref(), &scope, &bind_context)?;
+    let (filter, times) = filter::bind(select.filter.as_ref(), &scope, &bind_context)?;
     let inputs = scope.into_inputs();
     add_query_range(&mut relation, &filter);
     let mut items = items::expand(select, &relation)?;
@@ -77,7 +78,8 @@ pub(crate) fn bind(select: &Select, order_by: &[SortItem], context: &QueryContex
     let inputs = rows.into_inputs();
     let columns = items[..shown].iter().zip(&bound.items).map(|(item, expr)| output(item, expr)).collect();
     let Staged { stage, having, items: expressions } = bound;
-    let plan = SelectPlan { relation, inputs, filter, stage, having, items: expressions, shown, fill, distinct: select.distinct, hash_order: false };
+    let mut plan = SelectPlan { relation, inputs, filter, stage, having, items: expressions, shown, fill, distinct: select.distinct, hash_order: false };
+    pushdown::hand_down(&mut plan, &times);
     Ok(BoundSelect { plan, columns, order, grouped })
 }
 

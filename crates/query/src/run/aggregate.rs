@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array};
 use embudo_expr::aggregate::{Aggregate, AggregateInput, Run, WindowBounds};
-use embudo_storage::Piece;
+use embudo_storage::{Piece, TimeRange};
 use embudo_types::{ColumnStatistics, DataType, Error, Precision, Result};
 use rustc_hash::FxHashMap;
 
@@ -44,7 +44,7 @@ pub(crate) struct Accumulator {
 }
 
 /// What a group takes beside its aggregates' states, and a state that holds no rows: about as much as their tables' entries.
-const GROUP_BYTES: usize = 64;
+const GROUP_BYTES: usize = 96;
 /// See [`GROUP_BYTES`].
 const STATE_BYTES: usize = 32;
 
@@ -58,6 +58,11 @@ fn plan(select: &SelectPlan) -> Result<&AggregatePlan> {
 impl Accumulator {
     /// An empty accumulator.
     pub(crate) fn new(select: &Arc<SelectPlan>, memory: &Arc<MemoryBudget>) -> Result<Self> {
+        Self::of_windows(select, memory, TimeRange::ALL)
+    }
+
+    /// An empty accumulator that leaves out the windows of INTERVAL that do not start in a range.
+    pub(crate) fn of_windows(select: &Arc<SelectPlan>, memory: &Arc<MemoryBudget>, starts: TimeRange) -> Result<Self> {
         let plan = plan(select)?;
         let companions: Vec<(DataType, Precision)> = plan.companions.iter().map(|expr| (expr.data_type(), expr.precision())).collect();
         let mut states = Vec::with_capacity(plan.calls.len());
@@ -72,7 +77,7 @@ impl Accumulator {
             select: Arc::clone(select),
             states,
             groups: Groups::default(),
-            assigner: Assigner::new(),
+            assigner: Assigner::new(starts),
             keys: KeyTable::default(),
             runs: Vec::new(),
             bounds: Vec::new(),
@@ -84,6 +89,11 @@ impl Accumulator {
 
     /// Takes a block's rows.
     pub(crate) fn take_block(&mut self, partition: Partition, block: &Block) -> Result<()> {
+        self.take_numbered(partition, block, &[])
+    }
+
+    /// The same; `numbers`, where there are any, tell the place of each row among all, by which partitions know their first.
+    pub(crate) fn take_numbered(&mut self, partition: Partition, block: &Block, numbers: &[i64]) -> Result<()> {
         let select = Arc::clone(&self.select);
         let plan = plan(&select)?;
         self.runs.clear();
@@ -94,7 +104,7 @@ impl Accumulator {
                 self.assigner.assign(plan.window.as_ref(), partition, 0..block.rows, &block.timestamps, &mut self.groups, &mut self.runs);
             }
             Partition::ByRow => {
-                let numbers = self.keys.numbers(&plan.keys, block)?;
+                let numbers = self.keys.numbers(&plan.keys, block, numbers)?;
                 let mut start = 0;
                 while start < block.rows {
                     let mut end = start + 1;
@@ -177,6 +187,9 @@ impl Accumulator {
             }
             _ => (0, (0, 0)),
         };
+        if plan.window.is_some() && !self.assigner.starts().contains(window) {
+            return Ok(true);
+        }
         let rows = piece.rows() as u64;
         let mut known = Vec::with_capacity(plan.calls.len());
         for call in &plan.calls {
@@ -220,6 +233,16 @@ impl Accumulator {
     /// How many rows were looked at one by one, not counting those of merged accumulators.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The place among all rows of each found partition's first row, where rows were numbered.
+    pub(crate) fn first_rows(&self) -> Vec<i64> {
+        self.keys.first_rows.clone()
+    }
+
+    /// The keys of found partitions, an array a key.
+    pub(crate) fn found_keys(&self) -> Result<Vec<ArrayRef>> {
+        self.keys.finish(&plan(&self.select)?.keys)
     }
 
     /// How many groups there are.
@@ -327,13 +350,15 @@ pub(crate) struct KeyTable {
     bytes: Vec<Box<[u8]>>,
     /// Key by key, the values of partitions in order of their numbers, in parts.
     cells: Vec<Vec<ArrayRef>>,
+    /// Where rows are numbered: the first of each partition.
+    first_rows: Vec<i64>,
     /// Bytes of all keys.
     key_bytes: usize,
 }
 
 impl KeyTable {
-    /// The partition of each row.
-    pub(crate) fn numbers(&mut self, keys: &[KeyPlan], block: &Block) -> Result<Vec<u32>> {
+    /// The partition of each row. `places` are the rows' places among all, where partitions shall know their first.
+    pub(crate) fn numbers(&mut self, keys: &[KeyPlan], block: &Block, places: &[i64]) -> Result<Vec<u32>> {
         let mut arrays = Vec::with_capacity(keys.len());
         for key in keys {
             arrays.push(key.expr.evaluate(&block.columns, block.rows)?);
@@ -355,6 +380,7 @@ impl KeyTable {
             self.bytes.push(key.into());
             self.key_bytes += key.len();
             self.numbers.insert(key.into(), number);
+            self.first_rows.extend(places.get(row));
             new_rows.push(row as u32);
             numbers.push(number);
         }
@@ -368,7 +394,7 @@ impl KeyTable {
     }
 
     /// Bytes that keys take: once to be found, once as bytes, once as cells.
-    fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         3 * self.key_bytes + self.bytes.len() * GROUP_BYTES
     }
 
@@ -388,6 +414,7 @@ impl KeyTable {
             if number == next {
                 self.key_bytes += key.len();
                 self.bytes.push(key);
+                self.first_rows.extend(other.first_rows.get(row));
                 new_rows.push(row as u32);
             }
             numbers.push(number);
@@ -434,7 +461,7 @@ impl KnownPartitions {
         }
         let block = Block { rows: children, timestamps: Vec::new().into(), columns: scan.per_table_inputs() };
         let mut table = KeyTable::default();
-        let mut of_child = table.numbers(keys, &block)?;
+        let mut of_child = table.numbers(keys, &block, &[])?;
         let count = table.len();
         let values: Vec<ArrayRef> = if count == 0 {
             keys.iter().map(|key| crate::array::null_array(&embudo_types::arrow::arrow_type(key.expr.data_type(), key.expr.precision()), 0)).collect()

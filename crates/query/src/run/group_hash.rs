@@ -3,10 +3,9 @@
 
 use arrow_array::{Array, ArrayRef};
 use embudo_expr::value_at;
-use embudo_types::{Result, Value};
+use embudo_types::Value;
 use md5::{Digest, Md5};
 
-use super::block::Block;
 use crate::bind::relation::TABLE_NAME_TYPE;
 use crate::plan::KeyPlan;
 
@@ -19,25 +18,18 @@ pub(crate) fn order(keys: &[KeyPlan], values: &[ArrayRef], partitions: usize) ->
     {
         return order;
     }
-    order.sort_by_cached_key(|partition| hash(keys, values, *partition as usize));
+    order.sort_by_cached_key(|partition| hash_of_row(keys, values, *partition as usize));
     order
 }
 
-/// The same for partitions that are a block each, all of whose rows have the same keys.
-pub(crate) fn order_of_blocks(keys: &[KeyPlan], blocks: &[Block]) -> Result<Vec<u32>> {
-    let mut hashes = Vec::with_capacity(blocks.len());
-    for block in blocks {
-        let first = block.slice(0, 1);
-        let values = keys.iter().map(|key| key.expr.evaluate(&first.columns, 1)).collect::<Result<Vec<_>>>()?;
-        hashes.push(hash(keys, &values, 0));
-    }
-    let mut order: Vec<u32> = (0..blocks.len() as u32).collect();
-    order.sort_by_key(|block| hashes[*block as usize]);
-    Ok(order)
+/// What orders partitions before their numbers do: the hashes, or nothing where the numbers alone decide.
+pub(crate) fn hashes(keys: &[KeyPlan], values: &[ArrayRef], partitions: usize) -> Vec<u64> {
+    let by_number = matches!(keys, [key] if key.per_table && key.expr.data_type() == TABLE_NAME_TYPE);
+    (0..partitions).map(|partition| if by_number { 0 } else { hash_of_row(keys, values, partition) }).collect()
 }
 
-/// A byte a key that tells NULL, then the values: text with its length in two bytes before it.
-fn hash(keys: &[KeyPlan], values: &[ArrayRef], partition: usize) -> u64 {
+/// The hash of a row's keys: over a byte a key that tells NULL, then the values, text with its length in two bytes before it.
+pub(crate) fn hash_of_row(keys: &[KeyPlan], values: &[ArrayRef], partition: usize) -> u64 {
     let mut bytes: Vec<u8> = values.iter().map(|array| u8::from(array.is_null(partition))).collect();
     for (key, array) in keys.iter().zip(values).filter(|(_, array)| !array.is_null(partition)) {
         append(&mut bytes, &value_at(array, key.expr.data_type(), partition));

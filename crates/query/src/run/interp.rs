@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use embudo_expr::{array_of_values, value_at};
 use embudo_types::{Error, Result, Value, code};
 
-use super::block::{Batch, Batches, Block};
+use super::block::{Batch, Batches, Block, Blocks};
 use super::scan::timestamp_array;
 use super::select::{joined, project};
 use super::series::partitions;
@@ -14,7 +14,7 @@ use crate::QueryContext;
 use crate::array::take;
 use crate::context::CancelToken;
 use crate::memory::{Reservation, bytes_of};
-use crate::plan::{FillMode, InterpPlan, SelectPlan, StageColumn};
+use crate::plan::{FillMode, InterpPlan, SelectPlan, Stage, StageColumn};
 use crate::window::fill::between;
 
 /// Most points that one partition may give.
@@ -28,31 +28,28 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, stage: &InterpPlan, context: &Arc<Quer
     if stage.range.end.saturating_sub(stage.range.start) / stage.every >= MOST_POINTS {
         return Err(Error::new(code::START_END_TIME_OF_QUERY_RANGE));
     }
+    let (plan, context) = (Arc::clone(plan), Arc::clone(context));
+    let parts = partitions(&plan, &stage.keys, &context)?;
+    Ok(Box::new(parts.enumerate().filter_map(move |(number, blocks)| partition(&plan, blocks, number as u32, &context).transpose())))
+}
+
+/// What comes out for a partition.
+fn partition(plan: &SelectPlan, blocks: Result<Blocks>, number: u32, context: &QueryContext) -> Result<Option<Batch>> {
+    let Stage::Interp(stage) = &plan.stage else { return Err(Error::internal("points of what has none")) };
     let mut reservation = Reservation::new(&context.memory);
-    let mut batches = Vec::new();
-    for (partition, blocks) in partitions(plan, &stage.keys, context)?.enumerate() {
-        let mut rows = Vec::new();
-        for block in blocks? {
-            context.cancel.check()?;
-            let block: Block = block?;
-            reservation.grow(2 * bytes_of(&block.columns))?;
-            rows.push(block);
-        }
-        let blocks = rows;
-        if blocks.is_empty() && !stage.keys.is_empty() {
-            continue;
-        }
+    let mut rows = Vec::new();
+    for block in blocks? {
         context.cancel.check()?;
-        let block = joined(&blocks, plan)?;
-        let batch = points(stage, &block, partition as u32, &mut reservation, &context.cancel)?;
-        if let Some(batch) = project(plan, &batch.columns, batch.rows, batch.groups)? {
-            batches.push(batch);
-        }
+        let block: Block = block?;
+        reservation.grow(2 * bytes_of(&block.columns))?;
+        rows.push(block);
     }
-    Ok(Box::new(batches.into_iter().map(move |batch| {
-        let _held = &reservation;
-        Ok(batch)
-    })))
+    if rows.is_empty() && !stage.keys.is_empty() {
+        return Ok(None);
+    }
+    let block = joined(&rows, plan)?;
+    let batch = points(stage, &block, number, &mut reservation, &context.cancel)?;
+    project(plan, &batch.columns, batch.rows, batch.groups)
 }
 
 /// The points of one partition.

@@ -20,15 +20,15 @@ pub(crate) fn answers(stage: &AggregatePlan, scan: &TableScan) -> bool {
     stage.calls.iter().all(|call| call.arguments().len() == 1 && call.arguments()[0].input_index().is_some_and(|input| is_stored(scan, input)))
 }
 
-/// Takes every child's last values.
+/// Takes the children's last values.
 pub(crate) fn run(
     plan: &Arc<SelectPlan>,
     stage: &AggregatePlan,
     scan: &Arc<TableScan>,
     partitions: &KnownPartitions,
+    children: &[usize],
     context: &Arc<QueryContext>,
 ) -> Result<Accumulator> {
-    let children: Vec<usize> = (0..scan.children()).collect();
     let tasks: Vec<&[usize]> = children.chunks(CHILDREN).collect();
     let results = context.scheduler.parallel(tasks.len(), |task| take(plan, stage, scan, partitions, tasks[task], context));
     let mut accumulator = Accumulator::new(plan, &context.memory)?;

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ScalarBuffer;
-use embudo_expr::repeat;
+use embudo_expr::{BoundExpr, Input, repeat};
 use embudo_types::{Error, Result};
 
 use super::block::{Batch, Block, Blocks};
-use super::{join, query};
+use super::{join, partition, query};
 use crate::QueryContext;
-use crate::array::{concat_columns, null_array};
 use crate::bind::relation::{ColumnSource, Origin, Relation};
-use crate::memory::{Reservation, bytes_of};
-use crate::plan::{Filter, RowsPlan, SelectPlan, Stage};
+use crate::plan::{Filter, JoinSidePlan, RowsPlan, SelectPlan, Stage};
 
 /// Blocks with the given columns of the relation.
 pub(crate) fn blocks(relation: &Relation, inputs: &[usize], context: &Arc<QueryContext>) -> Result<Blocks> {
@@ -65,67 +63,37 @@ pub(crate) fn ticks(array: &ArrayRef) -> ScalarBuffer<i64> {
     }
 }
 
-/// All blocks as one, its rows in the order of time; equal times keep their order.
-pub(crate) fn sorted(source: Blocks, context: &QueryContext) -> Result<Blocks> {
-    let mut reservation = Reservation::new(&context.memory);
-    let mut blocks: Vec<Block> = Vec::new();
-    for block in source {
-        context.cancel.check()?;
-        let block = block?;
-        reservation.grow(3 * bytes_of(&block.columns) + 16 * block.rows)?;
-        blocks.push(block);
-    }
-    let Some(first) = blocks.first() else { return Ok(Box::new(std::iter::empty())) };
-    let types: Vec<arrow_schema::DataType> = first.columns.iter().map(|column| column.data_type().clone()).collect();
-    let columns: Vec<Vec<ArrayRef>> = blocks.iter().map(|block| block.columns.clone()).collect();
-    let timestamps: Vec<i64> = blocks.iter().flat_map(|block| block.timestamps.iter().copied()).collect();
-    let block = Block { rows: timestamps.len(), timestamps: timestamps.into(), columns: concat_columns(&columns, &types)? };
-    if block.timestamps.is_sorted() {
-        return Ok(held(block, reservation));
-    }
-    let mut rows: Vec<u32> = (0..block.rows as u32).collect();
-    rows.sort_by_key(|row| block.timestamps[*row as usize]);
-    let block = block.take(&rows)?;
-    Ok(held(block, reservation))
-}
-
-/// One block, reserved until it is taken and let go of.
-fn held(block: Block, reservation: Reservation) -> Blocks {
-    Box::new(std::iter::once(Ok(block)).inspect(move |_| {
-        let _held = &reservation;
-    }))
-}
-
-/// All rows of a relation in the order of its timeline, column by column of the relation; those not needed hold NULLs.
-pub(crate) fn whole(relation: &Relation, needed: &[usize], context: &Arc<QueryContext>, reservation: &mut Reservation) -> Result<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    for block in ordered_blocks(relation, needed, context)? {
-        context.cancel.check()?;
-        let block = block?;
-        reservation.grow(2 * bytes_of(&block.columns) + 8 * block.rows)?;
-        blocks.push(block);
-    }
-    let rows = blocks.iter().map(|block| block.rows).sum();
-    let timestamps: Vec<i64> = blocks.iter().flat_map(|block| block.timestamps.iter().copied()).collect();
-    let types: Vec<arrow_schema::DataType> = needed.iter().map(|column| super::scan::arrow_type(&relation.columns[*column])).collect();
-    let parts: Vec<Vec<ArrayRef>> = blocks.into_iter().map(|block| block.columns).collect();
-    let loaded = concat_columns(&parts, &types)?;
-    let mut columns: Vec<ArrayRef> = relation.columns.iter().map(|_| null_array(&arrow_schema::DataType::Null, rows)).collect();
-    for (column, array) in needed.iter().zip(loaded) {
-        columns[*column] = array;
-    }
-    Ok(Block { rows, timestamps: timestamps.into(), columns })
-}
-
-fn ordered_blocks(relation: &Relation, needed: &[usize], context: &Arc<QueryContext>) -> Result<Blocks> {
+/// The given columns of a join side's rows that may matter, in the order of its timeline.
+pub(crate) fn ordered_blocks(side: &JoinSidePlan, needed: &[usize], context: &Arc<QueryContext>) -> Result<Blocks> {
+    let relation = &side.relation;
     if relation.table().is_none() {
         let blocks = blocks(relation, needed, context)?;
-        return if relation.ordered { Ok(blocks) } else { sorted(blocks, context) };
+        return if relation.ordered { Ok(blocks) } else { partition::by_time(blocks, context) };
+    }
+    let mut inputs = needed.to_vec();
+    let mut filter = Filter { range: side.range, ..Filter::none() };
+    for condition in &side.conditions {
+        let mut per_table = true;
+        condition.visit_inputs(&mut |column| per_table &= relation.is_per_table(column));
+        let (places, known) = if per_table { (&mut filter.table_inputs, &mut filter.table) } else { (&mut inputs, &mut filter.rows) };
+        condition.visit_inputs(&mut |column| {
+            if !places.contains(&column) {
+                places.push(column);
+            }
+        });
+        let own = condition.substituted(&|column| {
+            let index = places.iter().position(|known| *known == column).unwrap_or(0);
+            BoundExpr::input(Input { index, data_type: relation.columns[column].data_type, precision: relation.columns[column].precision })
+        });
+        *known = Some(match known.take() {
+            Some(known) => known.and(own),
+            None => own,
+        });
     }
     let plan = Arc::new(SelectPlan {
         relation: relation.shared()?,
-        inputs: needed.to_vec(),
-        filter: Filter::none(),
+        inputs,
+        filter,
         stage: Stage::Rows { keys: Vec::new() },
         having: None,
         items: Vec::new(),

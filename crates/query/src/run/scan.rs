@@ -83,7 +83,15 @@ impl TableScan {
                 }
             });
         }
-        let (filter_columns, rest_columns) = (0..columns.len()).partition(|place| in_filter[*place]);
+        let read = plan.read_inputs();
+        let mut is_read = vec![false; columns.len()];
+        for (source, read) in sources.iter().zip(&read) {
+            if let InputSource::Stored(place) = source {
+                is_read[*place] |= *read;
+            }
+        }
+        let filter_columns = (0..columns.len()).filter(|place| in_filter[*place]).collect();
+        let rest_columns = (0..columns.len()).filter(|place| !in_filter[*place] && is_read[*place]).collect();
         Ok(Self {
             plan: Arc::clone(plan),
             cancel: cancel.clone(),
@@ -92,7 +100,7 @@ impl TableScan {
             precision: plan.relation.precision,
             uids: members.iter().map(|slot| tables.uid(*slot)).collect(),
             vgroups: members.iter().map(|slot| tables.vgroup(*slot)).collect(),
-            read: plan.read_inputs(),
+            read,
             sources,
             columns,
             filter_columns,
@@ -120,6 +128,18 @@ impl TableScan {
             }
         }
         Ok(latest)
+    }
+
+    /// A time that no row of any child is before; `None` where there is no row.
+    pub(crate) fn earliest(&self) -> Result<Option<i64>> {
+        let mut earliest: Option<i64> = None;
+        for child in 0..self.children() {
+            if let Some(piece) = self.pieces(child, self.range, false)?.next() {
+                let start = piece?.range().start.max(self.range.start);
+                earliest = Some(earliest.map_or(start, |known| known.min(start)));
+            }
+        }
+        Ok(earliest)
     }
 
     /// How many children qualify.
@@ -228,9 +248,9 @@ impl TableScan {
         let mut columns = Vec::with_capacity(self.sources.len());
         for (input, source) in self.sources.iter().enumerate() {
             columns.push(match source {
+                _ if !self.read[input] => Arc::new(NullArray::new(rows)),
                 InputSource::Timestamp => timestamp_array(timestamps.clone(), self.precision),
                 InputSource::Stored(place) => Arc::clone(&loaded[*place]),
-                InputSource::PerTable(_) if !self.read[input] => nothing(),
                 InputSource::PerTable(array) => constants.get(input, array, child, rows)?,
             });
         }

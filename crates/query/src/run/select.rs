@@ -4,21 +4,19 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use embudo_expr::BoundExpr;
-use embudo_storage::{Piece, TimeRange};
+use embudo_storage::TimeRange;
 use embudo_types::{DataType, Result};
 
-use super::aggregate::{Accumulator, KeyTable, KnownPartitions, Partition};
-use super::block::{Batch, Batches, Block, Blocks, evaluate_condition, none};
+use super::aggregate::KnownPartitions;
+use super::block::{Batch, Batches, Block, Blocks, evaluate_condition};
 use super::parallel::RowScan;
-use super::scan::{Constants, InputSource, TableScan};
-use super::{interp, relation, series};
+use super::scan::{InputSource, TableScan};
+use super::{grouping, interp, partition, relation, series};
 use crate::QueryContext;
 use crate::array::{concat_columns, null_array, selected};
 use crate::bind::relation::Origin;
-use crate::memory::{Reservation, bytes_of};
-use crate::plan::{AggregatePlan, SelectPlan, Stage, WindowPlan};
+use crate::plan::{SelectPlan, Stage};
 use crate::window::fill;
-use crate::window::grid::Grid;
 
 /// What the query above asks of a SELECT.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +37,7 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Ne
         Stage::Rows { keys } if keys.is_empty() => rows(plan, context, needs)?,
         Stage::Rows { keys } => (partitioned_rows(plan, keys, context)?, false),
         Stage::Tables => (tables(plan, context)?, false),
-        Stage::Aggregate(stage) => (aggregate(plan, stage, context, needs)?, false),
+        Stage::Aggregate(stage) => (grouping::run(plan, stage, context, needs)?, false),
         Stage::Series(stage) => (series::run(plan, stage, context)?, false),
         Stage::Interp(stage) => (interp::run(plan, stage, context)?, false),
     };
@@ -89,7 +87,7 @@ pub(crate) fn blocks(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, time_o
     let (filter, range, has_time) = (plan.filter.rows.clone(), plan.filter.range, plan.relation.timeline.is_some());
     let filtered = blocks
         .filter_map(move |block| block.and_then(|block| within(block, range, has_time)?.map_or(Ok(None), |block| block.filtered(filter.as_ref()))).transpose());
-    if time_order && !plan.relation.ordered { relation::sorted(Box::new(filtered), context) } else { Ok(Box::new(filtered)) }
+    if time_order && !plan.relation.ordered { partition::by_time(Box::new(filtered), context) } else { Ok(Box::new(filtered)) }
 }
 
 /// The rows of a block in a range of time; `None` where there is none.
@@ -140,39 +138,13 @@ fn partitioned_rows(plan: &Arc<SelectPlan>, keys: &[crate::plan::KeyPlan], conte
         });
         return Ok(Box::new(batches));
     }
-    let mut reservation = Reservation::new(&context.memory);
-    let mut parts = partition_blocks(blocks(plan, context, false)?, keys, plan, &mut reservation)?;
-    if plan.hash_order {
-        let order = super::group_hash::order_of_blocks(keys, &parts)?;
-        parts = order.into_iter().map(|part| parts[part as usize].clone()).collect();
-    }
+    let parts = partition::partitions(blocks(plan, context, false)?, keys, plan.hash_order, context)?;
     let plan = Arc::clone(plan);
-    Ok(Box::new(parts.into_iter().enumerate().filter_map(move |(partition, block)| {
-        let _held = &reservation;
-        project(&plan, &block.columns, block.rows, Some(vec![partition as u32; block.rows])).transpose()
+    Ok(Box::new(parts.enumerate().flat_map(move |(number, part)| {
+        let plan = Arc::clone(&plan);
+        let blocks = part.map_or_else(|error| Box::new(std::iter::once(Err(error))) as Blocks, partition::Held::blocks);
+        blocks.filter_map(move |block| block.and_then(|block| project(&plan, &block.columns, block.rows, Some(vec![number as u32; block.rows]))).transpose())
     })))
-}
-
-/// All rows, a block a partition, in the order they came; partitions in the order of their first rows.
-pub(crate) fn partition_blocks(blocks: Blocks, keys: &[crate::plan::KeyPlan], plan: &SelectPlan, reservation: &mut Reservation) -> Result<Vec<Block>> {
-    let mut table = KeyTable::default();
-    let mut parts: Vec<Vec<Block>> = Vec::new();
-    for block in blocks {
-        let block = block?;
-        reservation.grow(2 * bytes_of(&block.columns) + 16 * block.rows)?;
-        let numbers = table.numbers(keys, &block)?;
-        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); table.len()];
-        for (row, number) in numbers.iter().enumerate() {
-            rows[*number as usize].push(row as u32);
-        }
-        parts.resize_with(table.len(), Vec::new);
-        for (part, rows) in parts.iter_mut().zip(rows) {
-            if !rows.is_empty() {
-                part.push(block.take(&rows)?);
-            }
-        }
-    }
-    parts.iter().map(|blocks| joined(blocks, plan)).collect()
 }
 
 /// Blocks end to end.
@@ -188,213 +160,6 @@ fn tables(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>) -> Result<Batches
     let scan = TableScan::new(plan, &context.cancel)?;
     let batch = project(plan, &scan.per_table_inputs(), scan.children(), None)?;
     Ok(Box::new(batch.into_iter().map(Ok)))
-}
-
-fn aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>, needs: Needs) -> Result<Batches> {
-    let batch =
-        if plan.relation.table().is_some() { table_aggregate(plan, stage, context, needs.last_windows)? } else { stream_aggregate(plan, stage, context)? };
-    let groups = if needs.groups || plan.fill.is_some() { batch.groups } else { None };
-    let batch = project(plan, &batch.columns, batch.rows, groups)?;
-    Ok(batch.map_or_else(none, |batch| Box::new(std::iter::once(Ok(batch)))))
-}
-
-fn stream_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>) -> Result<Batch> {
-    let mut accumulator = Accumulator::new(plan, &context.memory)?;
-    let partition = if stage.keys.is_empty() { Partition::Known(0) } else { Partition::ByRow };
-    if stage.empty_groups && stage.keys.is_empty() && !plan.filter.never {
-        accumulator.touch(0);
-    }
-    if let Origin::Nothing = plan.relation.origin {
-        let row = Block { rows: 1, timestamps: Vec::new().into(), columns: Vec::new() };
-        accumulator.take_block(partition, &row)?;
-        return accumulator.finish(&[]);
-    }
-    for block in blocks(plan, context, stage.time_order || stage.window.is_some())? {
-        context.cancel.check()?;
-        accumulator.take_block(partition, &block?)?;
-    }
-    accumulator.finish(&[])
-}
-
-fn table_aggregate(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>, last_windows: Option<usize>) -> Result<Batch> {
-    let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
-    if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
-        // Nothing is asked, so not even a count comes back, as recorded.
-        return Accumulator::new(plan, &context.memory)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
-    }
-    let known = stage.keys.iter().all(|key| key.per_table);
-    let partitions = if known { Some(KnownPartitions::of(&stage.keys, &scan)?) } else { None };
-    let accumulator = match (&partitions, last_windows, &stage.window) {
-        (Some(partitions), _, _) if stage.last_cache && !scan.filters_rows() && scan.range() == TimeRange::ALL && super::last::answers(stage, &scan) => {
-            super::last::run(plan, stage, &scan, partitions, context)?
-        }
-        (Some(partitions), Some(most), Some(WindowPlan::Interval(grid))) => last_windows_of(plan, stage, &scan, partitions, context, grid, most)?,
-        _ => accumulate(plan, stage, &scan, partitions.as_ref(), context)?,
-    };
-    let Some(partitions) = partitions else { return accumulator.finish(&[]) };
-    let mut accumulator = accumulator;
-    if stage.empty_groups {
-        for partition in 0..partitions.count {
-            accumulator.touch(partition as u32);
-        }
-    }
-    accumulator.finish(&partitions.keys)
-}
-
-/// The last windows: reads backwards from the latest row, each time eight times as far, until there are enough.
-fn last_windows_of(
-    plan: &Arc<SelectPlan>,
-    stage: &AggregatePlan,
-    scan: &Arc<TableScan>,
-    partitions: &KnownPartitions,
-    context: &Arc<QueryContext>,
-    grid: &Grid,
-    most: usize,
-) -> Result<Accumulator> {
-    let Some(latest) = scan.latest()? else { return Accumulator::new(plan, &context.memory) };
-    let last = grid.last_start(latest);
-    let length = grid.end(last).saturating_sub(last);
-    let mut windows = most.max(1) as i64;
-    loop {
-        let start = grid.last_start(last.saturating_sub(length.saturating_mul(windows - 1)));
-        let part = Arc::new(scan.narrowed(TimeRange::new(start, i64::MAX)));
-        let accumulator = accumulate(plan, stage, &part, Some(partitions), context)?;
-        if accumulator.groups() >= most || start <= scan.range().start || windows >= i64::MAX / 8 || length.saturating_mul(windows) == i64::MAX {
-            return Ok(accumulator);
-        }
-        windows *= 8;
-    }
-}
-
-/// Reads all rows into one accumulator, task by task.
-fn accumulate(
-    plan: &Arc<SelectPlan>,
-    stage: &AggregatePlan,
-    scan: &Arc<TableScan>,
-    partitions: Option<&KnownPartitions>,
-    context: &Arc<QueryContext>,
-) -> Result<Accumulator> {
-    let partition = |child: usize| partitions.map_or(Partition::ByRow, |partitions| Partition::Known(partitions.of_child[child]));
-    let tasks = cut(stage, scan, partitions)?;
-    let work = |task: &Work| -> Result<Accumulator> {
-        let mut accumulator = Accumulator::new(plan, &context.memory)?;
-        match task {
-            Work::Children(children) => {
-                let mut constants = Constants::default();
-                for child in children {
-                    let pieces = scan.pieces(*child, scan.range(), false)?;
-                    take_pieces(&mut accumulator, partition(*child), scan, *child, pieces, &mut constants)?;
-                }
-            }
-            Work::Pieces(child, pieces) => {
-                take_pieces(&mut accumulator, partition(*child), scan, *child, pieces.iter().cloned().map(Ok), &mut Constants::default())?;
-            }
-            Work::Merged(sets) => {
-                for children in sets {
-                    for block in scan.merged(children, false)? {
-                        accumulator.take_block(partition(children[0]), &block?)?;
-                    }
-                }
-            }
-        }
-        Ok(accumulator)
-    };
-    let Some((first, rest)) = tasks.split_first() else { return Accumulator::new(plan, &context.memory) };
-    let mut accumulator = work(first)?;
-    // Threads cost more than a little work does; how much there is, the first task tells.
-    if accumulator.rows().saturating_mul(rest.len()) < WORTH_THREADS {
-        for task in rest {
-            accumulator.merge(work(task)?)?;
-        }
-        return Ok(accumulator);
-    }
-    for result in context.scheduler.parallel(rest.len(), |task| work(&rest[task])) {
-        accumulator.merge(result?)?;
-    }
-    Ok(accumulator)
-}
-
-/// Tasks of a scan at most; cut by the data alone.
-const TASKS: usize = 32;
-/// Children are cut into pieces where they are fewer than this.
-const FEW_CHILDREN: usize = 8;
-/// Rows that are worth starting threads for.
-const WORTH_THREADS: usize = 65_536;
-/// Pieces of one child in a task at least.
-const PIECES: usize = 16;
-
-/// What a task reads.
-enum Work {
-    /// Children, one after the other.
-    Children(Vec<usize>),
-    /// Pieces of one child.
-    Pieces(usize, Vec<Piece>),
-    /// The children of a partition, merged by time.
-    Merged(Vec<Vec<usize>>),
-}
-
-fn take_pieces(
-    accumulator: &mut Accumulator,
-    partition: Partition,
-    scan: &TableScan,
-    child: usize,
-    pieces: impl Iterator<Item = Result<Piece>>,
-    constants: &mut Constants,
-) -> Result<()> {
-    let mut held: Option<Block> = None;
-    for piece in pieces {
-        let piece = piece?;
-        if let Partition::Known(partition) = partition
-            && accumulator.take_statistics(partition, &piece, scan, child)?
-        {
-            continue;
-        }
-        let Some(block) = scan.load(child, &piece, constants)? else { continue };
-        if scan.key().is_none() {
-            accumulator.take_block(partition, &block)?;
-            continue;
-        }
-        // Rows of equal time and different keys are taken together, so that the greatest key is known to be last.
-        held = Some(match held.take() {
-            Some(before) if before.timestamps.last() == block.timestamps.first() => joined(&[before, block], scan.plan())?,
-            Some(before) => {
-                accumulator.take_block(partition, &before)?;
-                block
-            }
-            None => block,
-        });
-    }
-    held.map_or(Ok(()), |block| accumulator.take_block(partition, &block))
-}
-
-/// Cuts a scan into tasks.
-fn cut(stage: &AggregatePlan, scan: &Arc<TableScan>, partitions: Option<&KnownPartitions>) -> Result<Vec<Work>> {
-    let children = scan.children();
-    if children == 0 {
-        return Ok(Vec::new());
-    }
-    if stage.time_order {
-        let Some(partitions) = partitions else { return Ok(vec![Work::Merged(vec![(0..children).collect()])]) };
-        let mut sets: Vec<Vec<usize>> = vec![Vec::new(); partitions.count];
-        for (child, partition) in partitions.of_child.iter().enumerate() {
-            sets[*partition as usize].push(child);
-        }
-        let each = sets.len().div_ceil(TASKS);
-        return Ok(sets.chunks(each).map(|sets| Work::Merged(sets.to_vec())).collect());
-    }
-    // Equal times of a composite key must not be torn apart.
-    if children >= FEW_CHILDREN || scan.key().is_some() {
-        let each = children.div_ceil(TASKS);
-        let all: Vec<usize> = (0..children).collect();
-        return Ok(all.chunks(each).map(|children| Work::Children(children.to_vec())).collect());
-    }
-    let mut tasks = Vec::new();
-    for child in 0..children {
-        let pieces = scan.pieces(child, scan.range(), false)?.collect::<Result<Vec<Piece>>>()?;
-        let each = pieces.len().div_ceil(TASKS).max(PIECES);
-        tasks.extend(pieces.chunks(each).map(|pieces| Work::Pieces(child, pieces.to_vec())));
-    }
-    Ok(tasks)
 }
 
 /// Whether an input is a stored column or the timestamp.

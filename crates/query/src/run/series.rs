@@ -9,11 +9,11 @@ use embudo_types::{Error, Result};
 
 use super::aggregate::KnownPartitions;
 use super::block::{Batch, Batches, Block, Blocks};
+use super::partition;
 use super::scan::TableScan;
-use super::select::{blocks, partition_blocks, project};
+use super::select::{blocks, project};
 use crate::QueryContext;
 use crate::array::{NO_ROW, take, take_or_null};
-use crate::memory::Reservation;
 use crate::plan::{KeyPlan, SelectPlan, SeriesPlan, Stage, StageColumn};
 
 /// Runs the stage.
@@ -44,12 +44,8 @@ pub(crate) fn partitions(plan: &Arc<SelectPlan>, keys: &[KeyPlan], context: &Arc
         }
         return Ok(Box::new(sets.into_iter().map(move |children| scan.merged(&children, false))));
     }
-    let mut reservation = Reservation::new(&context.memory);
-    let parts = partition_blocks(blocks(plan, context, true)?, keys, plan, &mut reservation)?;
-    Ok(Box::new(parts.into_iter().map(move |block| {
-        let _held = &reservation;
-        Ok(Box::new(std::iter::once(Ok(block))) as Blocks)
-    })))
+    let parts = partition::partitions(blocks(plan, context, true)?, keys, false, context)?;
+    Ok(Box::new(parts.map(|part| part.map(partition::Held::blocks))))
 }
 
 /// The functions' states in one partition.

@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use embudo_types::Result;
 
 use super::block::{Batch, Batches, none};
-use super::spill::{SpillReader, SpillWriter};
+use super::spill::{SpillFile, SpillReader, SpillWriter};
 use super::tournament::Tournament;
 use crate::QueryContext;
 use crate::array::{KeyOrder, RowKeys, concat_columns, interleave};
@@ -21,6 +21,8 @@ use crate::memory::{MemoryBudget, Reservation, bytes_of};
 const RUN: usize = 65_536;
 /// Rows of a batch that comes out, and of a chunk on disk.
 const BATCH: usize = 4_096;
+/// Runs on disk that are merged at once: each keeps a chunk open.
+const FAN_IN: usize = 64;
 /// Gathered rows are held once as they came, once end to end and once in order, with their keys.
 const COPIES: usize = 3;
 
@@ -37,13 +39,18 @@ fn first_rows(batches: Batches, order: &[(usize, KeyOrder)], most: usize, contex
     let mut reservation = Reservation::new(&context.memory);
     let mut kept: Vec<Batch> = Vec::new();
     let (mut rows, mut bytes) = (0, 0);
-    for batch in batches {
+    let mut batches = batches;
+    while let Some(batch) = batches.next() {
         context.cancel.check()?;
         let batch = batch?;
         rows += batch.rows;
         bytes += bytes_of(&batch.columns);
-        reservation.resize(bytes * COPIES)?;
         kept.push(batch);
+        if reservation.resize(bytes * COPIES).is_err() {
+            // Wide rows: a sort of all of them goes on on disk.
+            drop(reservation);
+            return all_rows(Box::new(kept.into_iter().map(Ok).chain(batches)), order, context);
+        }
         if rows > most.saturating_mul(2).saturating_add(RUN) {
             kept = in_order(&kept, order, most)?.into_iter().collect();
             rows = kept.iter().map(|batch| batch.rows).sum();
@@ -63,7 +70,9 @@ fn all_rows(batches: Batches, order: &[(usize, KeyOrder)], context: &QueryContex
         if !runs.reservation.try_grow(bytes) {
             runs.add(&std::mem::take(&mut kept))?;
             rows = 0;
-            runs.spill(&context.memory, &context.cancel)?;
+            if !runs.memory.is_empty() {
+                runs.spill(&context.memory, &context.cancel)?;
+            }
             runs.reservation.grow(bytes)?;
         }
         rows += batch.rows;
@@ -75,6 +84,10 @@ fn all_rows(batches: Batches, order: &[(usize, KeyOrder)], context: &QueryContex
     }
     runs.add(&kept)?;
     drop(kept);
+    if !runs.disk.is_empty() && !runs.memory.is_empty() {
+        // What is above this sort finds the room that the last run would hold.
+        runs.spill(&context.memory, &context.cancel)?;
+    }
     runs.merged(context)
 }
 
@@ -83,7 +96,7 @@ struct Runs<'a> {
     order: &'a [(usize, KeyOrder)],
     reservation: Reservation,
     memory: Vec<Batch>,
-    disk: Vec<SpillWriter>,
+    disk: Vec<SpillFile>,
     types: Arc<[DataType]>,
 }
 
@@ -96,27 +109,35 @@ impl Runs<'_> {
         Ok(())
     }
 
-    /// Writes what is in memory as one run; 0x070B where there is nothing to write or no place for it.
+    /// Writes what is in memory as one run; 0x070B where there is no place for it.
     fn spill(&mut self, budget: &MemoryBudget, cancel: &CancelToken) -> Result<()> {
-        if self.memory.is_empty() {
-            return Err(self.reservation.exhausted());
+        let runs: Vec<Source> = std::mem::take(&mut self.memory).into_iter().map(Source::Memory).collect();
+        let file = self.write(runs, budget, cancel)?;
+        self.reservation.clear();
+        self.disk.push(file);
+        if self.disk.len() >= FAN_IN {
+            let runs = std::mem::take(&mut self.disk).iter().map(|file| Source::Disk(file.read())).collect();
+            let file = self.write(runs, budget, cancel)?;
+            self.disk.push(file);
         }
+        Ok(())
+    }
+
+    /// Merges runs into one on disk.
+    fn write(&self, runs: Vec<Source>, budget: &MemoryBudget, cancel: &CancelToken) -> Result<SpillFile> {
         let Some(file) = budget.spill_file()? else { return Err(self.reservation.exhausted()) };
         let mut writer = SpillWriter::new(file);
-        let runs: Vec<Source> = std::mem::take(&mut self.memory).into_iter().map(Source::Memory).collect();
         for batch in Merge::new(runs, self.order, cancel)? {
             writer.append(&batch?)?;
         }
-        self.disk.push(writer);
-        self.reservation.resize(0)
+        writer.finish(Arc::clone(&self.types))
     }
 
     fn merged(self, context: &QueryContext) -> Result<Batches> {
         if self.disk.is_empty() && self.memory.len() < 2 {
             return Ok(Box::new(self.memory.into_iter().map(Ok)));
         }
-        let types = self.types;
-        let disk = self.disk.into_iter().map(|writer| Source::Disk(writer.read(Arc::clone(&types))));
+        let disk = self.disk.iter().map(|file| Source::Disk(file.read()));
         let merge = Merge::new(disk.chain(self.memory.into_iter().map(Source::Memory)).collect(), self.order, &context.cancel)?;
         let reservation = self.reservation;
         Ok(Box::new(merge.inspect(move |_| {
@@ -304,8 +325,7 @@ mod tests {
                 runs.spill(&budget, &cancel).unwrap();
             }
         }
-        let types = runs.types.clone();
-        let disk = runs.disk.into_iter().map(|writer| Source::Disk(writer.read(types.clone())));
+        let disk = runs.disk.iter().map(|file| Source::Disk(file.read()));
         let merge = Merge::new(disk.chain(runs.memory.into_iter().map(Source::Memory)).collect(), order, &cancel).unwrap();
         merge.flat_map(|batch| batch.unwrap().columns[3].as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()).collect()
     }

@@ -1,4 +1,5 @@
-//! Sorted rows on disk: chunks of columns one after another in a file without a name, read back chunk by chunk.
+//! Rows on disk that a sort, groups, DISTINCT or a join have no room for: chunks of columns one after another in a file without a name,
+//! read back chunk by chunk.
 //!
 //! A chunk is, array by array: the rows, whether there are NULLs and the bits that tell them, then each buffer with its length before it, as
 //! Arrow lays them out. Only the process that wrote a file reads it, so neither versions nor checksums are in it.
@@ -8,11 +9,15 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, make_array};
 use arrow_buffer::{Buffer, NullBuffer};
 use arrow_data::ArrayData;
+use arrow_data::transform::MutableArrayData;
 use arrow_schema::DataType;
 use embudo_storage::vfs::VfsFile;
 use embudo_types::{Error, Result};
 
 use super::block::Batch;
+
+/// Bytes that wait to be written together: small chunks do not cost a call each.
+const WRITE: usize = 64 << 10;
 
 /// A file of chunks being written.
 pub(crate) struct SpillWriter {
@@ -20,16 +25,20 @@ pub(crate) struct SpillWriter {
     /// Start and length of each chunk.
     chunks: Vec<(u64, usize)>,
     end: u64,
+    /// What is not written yet; ends at `end`.
+    waiting: Vec<u8>,
 }
 
 impl SpillWriter {
     /// Starts on an empty file.
     pub(crate) fn new(file: Arc<dyn VfsFile>) -> Self {
-        Self { file, chunks: Vec::new(), end: 0 }
+        Self { file, chunks: Vec::new(), end: 0, waiting: Vec::new() }
     }
 
-    /// Appends rows; their arrays must begin at their buffers' begin, as gathered ones do.
+    /// Appends rows.
     pub(crate) fn append(&mut self, batch: &Batch) -> Result<()> {
+        let start = self.waiting.len();
+        // Parts are aligned within their chunk.
         let mut bytes = Vec::new();
         write_number(&mut bytes, batch.rows);
         let groups = batch.groups.as_deref().unwrap_or_default();
@@ -40,38 +49,49 @@ impl SpillWriter {
         for column in &batch.columns {
             write_array(&mut bytes, &column.to_data())?;
         }
-        self.file.write_all_at(&bytes, self.end).map_err(|error| Error::io("writing rows of a sort", error))?;
         self.chunks.push((self.end, bytes.len()));
         self.end += bytes.len() as u64;
+        if start == 0 {
+            self.waiting = bytes;
+        } else {
+            self.waiting.extend_from_slice(&bytes);
+        }
+        if self.waiting.len() >= WRITE { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let start = self.end - self.waiting.len() as u64;
+        self.file.write_all_at(&self.waiting, start).map_err(|error| Error::io("writing rows that do not fit in memory", error))?;
+        self.waiting = Vec::new();
         Ok(())
     }
 
-    /// The rows again, in the order in which they were appended.
-    pub(crate) fn read(self, types: Arc<[DataType]>) -> SpillReader {
-        SpillReader { file: self.file, chunks: self.chunks.into_iter(), types }
+    /// The rows, in the order in which they were appended; they can be read as often as is needed.
+    pub(crate) fn finish(mut self, types: Arc<[DataType]>) -> Result<SpillFile> {
+        self.write()?;
+        Ok(SpillFile { file: self.file, chunks: self.chunks.into(), types })
     }
 }
 
-/// Reads a file of chunks.
-pub(crate) struct SpillReader {
+/// A file of chunks, written; it goes with its last reader.
+#[derive(Clone)]
+pub(crate) struct SpillFile {
     file: Arc<dyn VfsFile>,
-    chunks: std::vec::IntoIter<(u64, usize)>,
+    chunks: Arc<[(u64, usize)]>,
     types: Arc<[DataType]>,
 }
 
-impl Iterator for SpillReader {
-    type Item = Result<Batch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (start, length) = self.chunks.next()?;
-        Some(self.chunk(start, length))
+impl SpillFile {
+    /// All chunks, one after another.
+    pub(crate) fn read(&self) -> SpillReader {
+        SpillReader { file: self.clone(), next: 0 }
     }
-}
 
-impl SpillReader {
-    fn chunk(&self, start: u64, length: usize) -> Result<Batch> {
+    /// One chunk.
+    pub(crate) fn chunk(&self, place: usize) -> Result<Batch> {
+        let Some(&(start, length)) = self.chunks.get(place) else { return Err(damaged()) };
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start).map_err(|error| Error::io("reading rows of a sort", error))?;
+        self.file.read_exact_at(&mut bytes, start).map_err(|error| Error::io("reading rows that did not fit in memory", error))?;
         let bytes = Buffer::from(bytes);
         let mut at = 0;
         let rows = read_number(&bytes, &mut at)?;
@@ -80,6 +100,22 @@ impl SpillReader {
         let groups = (groups > 0).then(|| group_bytes.as_slice().as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect());
         let columns = self.types.iter().map(|data_type| read_array(&bytes, &mut at, data_type)).collect::<Result<_>>()?;
         Ok(Batch { rows, columns, groups })
+    }
+}
+
+/// Reads a file of chunks.
+pub(crate) struct SpillReader {
+    file: SpillFile,
+    next: usize,
+}
+
+impl Iterator for SpillReader {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let place = self.next;
+        self.next += 1;
+        (place < self.file.chunks.len()).then(|| self.file.chunk(place))
     }
 }
 
@@ -97,8 +133,13 @@ fn write_part(bytes: &mut Vec<u8>, part: &[u8]) {
 }
 
 fn write_array(bytes: &mut Vec<u8>, data: &ArrayData) -> Result<()> {
-    if data.offset() != 0 || !data.child_data().is_empty() {
-        return Err(Error::internal("a column of a sort that was not gathered"));
+    if !data.child_data().is_empty() {
+        return Err(Error::internal("a nested column on its way to disk"));
+    }
+    if data.offset() != 0 {
+        let mut gathered = MutableArrayData::new(vec![data], false, data.len());
+        gathered.try_extend(0, 0, data.len()).map_err(Error::internal)?;
+        return write_array(bytes, &gathered.freeze());
     }
     write_number(bytes, data.len());
     let nulls = data.nulls().map(|nulls| nulls.inner().sliced());
@@ -118,11 +159,11 @@ fn read_array(bytes: &Buffer, at: &mut usize, data_type: &DataType) -> Result<Ar
     for _ in 0..read_number(bytes, at)? {
         builder = builder.add_buffer(read_part(bytes, at)?);
     }
-    builder.align_buffers(true).build().map(make_array).map_err(|source| Error::internal("rows of a sort read back").caused_by(source))
+    builder.align_buffers(true).build().map(make_array).map_err(|source| Error::internal("rows read back from disk").caused_by(source))
 }
 
 fn damaged() -> Error {
-    Error::internal("rows of a sort end early")
+    Error::internal("rows on disk end early")
 }
 
 fn part(bytes: &Buffer, at: &mut usize, length: usize) -> Result<Buffer> {

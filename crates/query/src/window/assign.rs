@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use embudo_expr::aggregate::Run;
+use embudo_storage::TimeRange;
 use embudo_types::Result;
 use rustc_hash::FxHashMap;
 
@@ -96,12 +97,19 @@ pub(crate) struct Assigner {
     progress: Vec<Progress>,
     state: Option<(ArrayRef, RowKeys)>,
     events: Option<(BooleanArray, BooleanArray)>,
+    /// Windows of INTERVAL that start elsewhere are left out.
+    starts: TimeRange,
 }
 
 impl Assigner {
-    /// Nothing seen yet.
-    pub(crate) fn new() -> Self {
-        Self { progress: Vec::new(), state: None, events: None }
+    /// Nothing seen yet; windows of INTERVAL are those that start in a range.
+    pub(crate) fn new(starts: TimeRange) -> Self {
+        Self { progress: Vec::new(), state: None, events: None, starts }
+    }
+
+    /// Where windows of INTERVAL start.
+    pub(crate) fn starts(&self) -> TimeRange {
+        self.starts
     }
 
     /// Evaluates what the window clause says of the block's rows.
@@ -140,8 +148,10 @@ impl Assigner {
                         let closes = grid.end(opens);
                         closed = Some(closes);
                         let next = gallop(row + 1, end, |at| ticks[at] < closes);
-                        let group = groups.number(partition, opens, || grid.shown(opens, ticks[row]));
-                        push(runs, group, row, next);
+                        if self.starts.contains(opens) {
+                            let group = groups.number(partition, opens, || grid.shown(opens, ticks[row]));
+                            push(runs, group, row, next);
+                        }
                         row = next;
                     }
                     return;
@@ -153,8 +163,10 @@ impl Assigner {
                     first = gallop(first, end, |at| ticks[at] < opens);
                     last = gallop(last.max(first), end, |at| ticks[at] < closes);
                     if first < last {
-                        let group = groups.number(partition, opens, || (opens, closes));
-                        push(runs, group, first, last);
+                        if self.starts.contains(opens) {
+                            let group = groups.number(partition, opens, || (opens, closes));
+                            push(runs, group, first, last);
+                        }
                         opens = grid.next_start(opens);
                     } else {
                         // Nothing here: on to the first window of the next row.

@@ -7,10 +7,11 @@ use embudo_expr::{array_of_values, value_at};
 use embudo_types::{DataType, Error, Result, Value};
 
 use crate::QueryContext;
-use crate::array::{NO_ROW, take, take_or_null};
+use crate::array::{NO_ROW, concat_columns, take, take_or_null};
+use crate::context::CancelToken;
 use crate::memory::Reservation;
 use crate::plan::{FillItem, FillMode, FillPlan, SelectPlan};
-use crate::run::block::{Batch, Batches, none};
+use crate::run::block::{Batch, Batches};
 use crate::run::relation::ticks;
 use crate::run::scan::timestamp_array;
 
@@ -20,32 +21,102 @@ pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>, context: &QueryCo
     if fill.range.is_empty() {
         return Ok(batches);
     }
-    let grid = Windows::of(fill);
     let mut reservation = Reservation::new(&context.memory);
-    let partition_bytes = grid.starts.len() * (WINDOW_BYTES + fill.items.len() * CELL_BYTES);
-    let mut filled = Vec::new();
-    for batch in batches {
-        let batch = batch?;
-        let groups = batch.groups.clone().unwrap_or_else(|| vec![0; batch.rows]);
-        let mut start = 0;
-        while start < batch.rows {
-            let end = start + groups[start..].iter().take_while(|group| **group == groups[start]).count();
-            context.cancel.check()?;
-            reservation.grow(partition_bytes)?;
-            filled.push(partition(plan, fill, &grid, Some(&batch.slice(start, end - start)), groups[start])?);
-            start = end;
+    // One partition at a time, and the one that is being read.
+    let windows = fill.grid.count(fill.grid.first_start(fill.range.start), fill.grid.last_start(fill.range.end), usize::MAX);
+    reservation.grow(windows.saturating_mul(2 * (WINDOW_BYTES + fill.items.len() * CELL_BYTES)))?;
+    let grid = Windows::of(fill);
+    Ok(Box::new(Filled {
+        batches,
+        ahead: None,
+        plan: Arc::clone(plan),
+        grid,
+        cancel: context.cancel.clone(),
+        _reservation: reservation,
+        any: false,
+        done: false,
+    }))
+}
+
+/// Fills partition after partition, as they are asked for.
+struct Filled {
+    batches: Batches,
+    /// What was read beyond the last partition.
+    ahead: Option<Batch>,
+    plan: Arc<SelectPlan>,
+    grid: Windows,
+    cancel: CancelToken,
+    _reservation: Reservation,
+    any: bool,
+    done: bool,
+}
+
+impl Filled {
+    /// The next partition's rows and its number.
+    fn rows(&mut self) -> Result<Option<(Batch, u32)>> {
+        let mut parts: Vec<Batch> = Vec::new();
+        let mut number = 0;
+        loop {
+            let batch = match self.ahead.take() {
+                Some(batch) => batch,
+                None => match self.batches.next().transpose()? {
+                    Some(batch) => batch,
+                    None => break,
+                },
+            };
+            if batch.rows == 0 {
+                continue;
+            }
+            let first = batch.groups.as_ref().map_or(0, |groups| groups[0]);
+            if parts.is_empty() {
+                number = first;
+            } else if first != number {
+                self.ahead = Some(batch);
+                break;
+            }
+            let end = batch.groups.as_ref().map_or(batch.rows, |groups| groups.iter().take_while(|group| **group == number).count());
+            parts.push(batch.slice(0, end));
+            if end < batch.rows {
+                self.ahead = Some(batch.slice(end, batch.rows - end));
+                break;
+            }
         }
+        let Some(first) = parts.first() else { return Ok(None) };
+        if parts.len() == 1 {
+            return Ok(parts.pop().map(|batch| (batch, number)));
+        }
+        let types: Vec<_> = first.columns.iter().map(|column| column.data_type().clone()).collect();
+        let columns: Vec<Vec<ArrayRef>> = parts.iter().map(|part| part.columns.clone()).collect();
+        Ok(Some((Batch { rows: parts.iter().map(|part| part.rows).sum(), columns: concat_columns(&columns, &types)?, groups: None }, number)))
     }
-    if filled.is_empty() && fill.forced {
-        filled.push(partition(plan, fill, &grid, None, 0)?);
+
+    fn partition(&mut self) -> Result<Option<Batch>> {
+        let plan = Arc::clone(&self.plan);
+        let Some(fill) = &plan.fill else { return Ok(None) };
+        self.cancel.check()?;
+        if let Some((rows, number)) = self.rows()? {
+            self.any = true;
+            return partition(&plan, fill, &self.grid, Some(&rows), number).map(Some);
+        }
+        if self.any || !fill.forced {
+            return Ok(None);
+        }
+        self.any = true;
+        partition(&plan, fill, &self.grid, None, 0).map(Some)
     }
-    if filled.is_empty() {
-        return Ok(none());
+}
+
+impl Iterator for Filled {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let batch = self.partition();
+        self.done = !matches!(batch, Ok(Some(_)));
+        batch.transpose()
     }
-    Ok(Box::new(filled.into_iter().map(move |batch| {
-        let _held = &reservation;
-        Ok(batch)
-    })))
 }
 
 /// What a window takes beside its cells: its bounds, its group, the row it has.
