@@ -25,6 +25,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from embudo import _embudo, errors
+from embudo.aio_pool import ConnectionPool
 from embudo.connection import line_numbers, resolved
 from embudo.cursor import Column, described
 from embudo.ingest import IngestResult, arguments, reporter
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from embudo.ingest import Progress
     from embudo.rows import RowFactory
 
-__all__ = ["Connection", "Cursor", "Subscription", "connect"]
+__all__ = ["Connection", "ConnectionPool", "Cursor", "Subscription", "connect"]
 
 RowT = TypeVar("RowT")
 OtherT = TypeVar("OtherT")

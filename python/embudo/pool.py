@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionPool"]
 
 #: Seconds of idleness after which a connection is tried before it is lent.
-_STALE = 30.0
+STALE = 30.0
 
 
 class ConnectionPool:
@@ -32,7 +32,7 @@ class ConnectionPool:
     ...     conn.execute("SELECT COUNT(*) FROM meters").fetchone()
 
     A connection whose session was lost is replaced. What a borrower changes in a session, its current database above all, stays with the
-    connection unless ``reset`` undoes it.
+    connection unless ``reset`` undoes it. In a process that was forked off the pool starts anew: connections belong to their process.
     """
 
     def __init__(
@@ -60,10 +60,14 @@ class ConnectionPool:
         self._size = size
         self._timeout = timeout
         self._reset = reset
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._changed = threading.Condition()
         self._idle: deque[tuple[float, Connection[Any]]] = deque()
         self._open = 0
-        self._closed = False
 
     @property
     def size(self) -> int:
@@ -87,6 +91,9 @@ class ConnectionPool:
         Raises:
             OperationTimeout: none came back in time.
         """
+        if self._process != os.getpid():
+            # Another thread of the parent may have held the lock when it forked, and its sessions are of no use here.
+            self._begin()
         conn = self._take()
         try:
             yield conn
@@ -119,7 +126,7 @@ class ConnectionPool:
                         raise errors.OperationTimeout(f"no connection of the pool came back within {self._timeout} s")
             if conn is None:
                 return self._opened()
-            if not conn.closed and (monotonic() - used < _STALE or _answers(conn)):
+            if not conn.closed and (monotonic() - used < STALE or _answers(conn)):
                 return conn
             self._drop(conn)
 

@@ -1,7 +1,8 @@
-"""Connection pools and named connections."""
+"""Connection pools, blocking and asynchronous, and named connections."""
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 import threading
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 
 import embudo
+import embudo.aio
 
 
 def test_lending(dsn: str) -> None:
@@ -58,6 +60,73 @@ def test_threads_and_reset(dsn: str) -> None:
         assert not failures
         assert pool.open <= 3
     assert len(resets) == 80
+
+
+def test_lending_to_tasks(dsn: str) -> None:
+    resets: list[object] = []
+
+    async def reset(conn: embudo.aio.Connection[object]) -> None:
+        resets.append(await (await conn.execute("SELECT 1")).fetchone())
+
+    async def body() -> None:
+        async with embudo.aio.ConnectionPool(dsn, size=2, reset=reset) as pool:
+            assert (pool.size, pool.open, pool.idle) == (2, 0, 0)
+            most = 0
+
+            async def work() -> None:
+                nonlocal most
+                async with pool.connection() as conn:
+                    most = max(most, pool.open)
+                    assert await (await conn.execute("SELECT 1 + 1")).fetchall() == [(2,)]
+
+            await asyncio.gather(*(work() for _ in range(20)))
+            assert (most, len(resets)) == (2, 20)
+            # A task that is cancelled gives its place and its connection back.
+            inside = asyncio.Event()
+
+            async def stay() -> None:
+                async with pool.connection():
+                    inside.set()
+                    await asyncio.Event().wait()
+
+            task = asyncio.create_task(stay())
+            await inside.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (pool.open, pool.idle) == (pool.idle, pool.open)
+            # One that its borrower closed, or whose session is lost, is not lent again.
+            async with pool.connection() as conn:
+                await conn.close()
+            with pytest.raises(embudo.OperationalError):
+                async with pool.connection() as conn:
+                    raise embudo.OperationalError("as if the server had left")
+            async with pool.connection() as conn:
+                assert await (await conn.execute("SELECT 1")).fetchone() == (1,)
+            assert "idle" in repr(pool)
+        with pytest.raises(embudo.InterfaceError, match="closed"):
+            async with pool.connection():
+                pass
+        assert pool.open == 0
+
+    asyncio.run(body())
+
+
+def test_tasks_that_wait_in_vain() -> None:
+    async def body() -> None:
+        async with embudo.aio.ConnectionPool(":memory:", size=1, timeout=0.05) as pool, pool.connection():
+            with pytest.raises(embudo.OperationTimeout, match="came back"):
+                async with pool.connection():
+                    pass
+        unreachable = embudo.aio.ConnectionPool("taosws://127.0.0.1:1", size=1)
+        for _ in range(3):
+            with pytest.raises(embudo.OperationalError, match="nothing answers"):
+                async with unreachable.connection():
+                    pass
+        with pytest.raises(embudo.InterfaceError):
+            embudo.aio.ConnectionPool(":memory:", size=0)
+
+    asyncio.run(body())
 
 
 def test_what_cannot_be_opened_takes_no_place() -> None:
