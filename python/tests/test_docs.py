@@ -19,7 +19,7 @@ pytest_plugins = ["pytester"]
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not part of an installed package")
 
-PAGES = ["tutorial", "frames", "asyncio", "subscriptions", "edge", "sqlalchemy"]
+PAGES = ["tutorial", "frames", "asyncio", "subscriptions", "streams", "edge", "sqlalchemy", "tools"]
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -40,7 +40,7 @@ def _run(program: str, place: pathlib.Path, **environment: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_programs_of_a_page(page: str, tmp_path: pathlib.Path) -> None:
     text = (DOCS / "guide" / f"{page}.md").read_text()
-    for package in ("duckdb", "adbc_driver_manager", "sqlalchemy"):
+    for package in ("duckdb", "adbc_driver_manager", "sqlalchemy", "dask", "ibis"):
         if f"import {package}" in text or (package.startswith("adbc") and "embudo.adbc" in text):
             pytest.importorskip(package)
     _run("\n".join(_BLOCK.findall(text)), tmp_path)
