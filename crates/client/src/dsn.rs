@@ -105,13 +105,13 @@ const fn key(name: &'static str, aliases: &'static [&'static str], embedded: boo
 }
 
 const fn secret(name: &'static str, aliases: &'static [&'static str]) -> OptionKey {
-    OptionKey { name, aliases, secret: true, embedded: false, remote: true }
+    OptionKey { name, aliases, secret: true, embedded: true, remote: true }
 }
 
 const OPTIONS: &[OptionKey] = &[
     key("database", &["db"], true, true),
     key("user", &["username"], true, true),
-    OptionKey { name: "password", aliases: &["pass"], secret: true, embedded: true, remote: true },
+    secret("password", &["pass"]),
     key("host", &["ip", "url"], false, true),
     key("port", &[], false, true),
     secret("token", &[]),

@@ -2,12 +2,13 @@
 //! memory is shared, is the engine's doing.
 
 use std::{
+    net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use arrow_array::RecordBatch;
-use embudo_engine::{CancelToken, Engine, EngineOptions, Session};
+use embudo_engine::{CancelToken, Engine, EngineOptions, Proof, Session};
 use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 
 use crate::{
@@ -44,11 +45,7 @@ impl EmbeddedDriver {
             ..EngineOptions::memory()
         };
         let engine = Engine::open(options)?;
-        let user = dsn.user.as_deref().unwrap_or("root");
-        if let Some(password) = &dsn.password {
-            engine.authenticate(user, password.reveal())?;
-        }
-        let session = engine.session(user)?;
+        let session = session(&engine, dsn)?;
         if let Some(zone) = zone {
             session.set_zone(zone);
         }
@@ -62,6 +59,19 @@ impl EmbeddedDriver {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
         session.ok_or_else(|| Error::with(code::INVALID_OPTION, "the connection is closed"))
     }
+}
+
+/// A session of the DSN's user. Whoever opens a directory may read it, so that a name alone is enough; what else is told is checked.
+fn session(engine: &Arc<Engine>, dsn: &Dsn) -> Result<Session> {
+    let user = dsn.user.as_deref().unwrap_or("root");
+    let (token, code) = (dsn.option("bearer_token").or(dsn.option("token")), dsn.option("totp_code"));
+    let proof = match (token, &dsn.password) {
+        (Some(token), _) => Proof::Token(token),
+        (None, Some(password)) => Proof::Password { user, password: password.reveal(), code: code.unwrap_or_default() },
+        (None, None) if code.is_some() => return Err(Error::with(code::INVALID_CONFIG_OPTION, "a totp_code needs the password too")),
+        (None, None) => return engine.session(user),
+    };
+    engine.log_in(proof, Ipv4Addr::LOCALHOST.into()).map(|login| engine.session_of(&login))
 }
 
 impl Driver for EmbeddedDriver {

@@ -38,7 +38,7 @@ mod user_ddl;
 mod view_ddl;
 
 pub use activity::Origin;
-pub use embudo_catalog::{Login, Proof, Token};
+pub use embudo_catalog::{Login, Proof, Token, TotpSecret};
 pub use embudo_query::CancelToken;
 pub use embudo_types::{FieldRole, StatementField};
 pub use engine::{Engine, EngineOptions, Location, after_fork};

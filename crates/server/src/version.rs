@@ -25,10 +25,9 @@ impl Since {
     pub const BIND_TYPE: Self = Self([3, 3, 4, 3]);
     /// `options_connection`, and the zone in `conn`.
     pub const CONNECTION_OPTIONS: Self = Self([3, 3, 5, 0]);
-    /// Decimals in the description of fields, `validate_sql`, `check_server_status`, `table_name_key`.
+    /// Decimals in the description of fields, `validate_sql`, `check_server_status`, `table_name_key`; also `get_connection_info`, which came with the
+    /// tokens of 3.4, since tokens are taken whatever is advertised.
     pub const DECIMAL: Self = Self([3, 3, 6, 0]);
-    /// `get_connection_info`.
-    pub const CONNECTION_INFO: Self = Self([3, 4, 0, 0]);
     /// `list_instances`.
     pub const INSTANCES: Self = Self([3, 4, 1, 10]);
     /// `stmt2_bind_exec`.
@@ -36,6 +35,11 @@ impl Since {
 }
 
 impl AdvertisedVersion {
+    /// Whether it is the one that this server stands for, and not one that it passes for on request.
+    pub fn is_our_own(&self) -> bool {
+        self.text == SERVER_VERSION
+    }
+
     /// Whether this version has what came then.
     pub fn has(&self, since: Since) -> bool {
         self.numbers >= since.0

@@ -107,7 +107,7 @@ impl Action {
             "get_server_info" => (Self::ServerInformation, UNIFIED, None),
             "options_connection" => (Self::SetOptions, UNIFIED, Some(Since::CONNECTION_OPTIONS)),
             "check_server_status" => (Self::ServerStatus, UNIFIED, Some(Since::DECIMAL)),
-            "get_connection_info" => (Self::ConnectionInformation, UNIFIED, Some(Since::CONNECTION_INFO)),
+            "get_connection_info" => (Self::ConnectionInformation, UNIFIED, Some(Since::DECIMAL)),
             "insert" => (Self::InsertLines, SCHEMALESS, None),
             "init" => (Self::Statement(StatementAction::Open), STATEMENT, None),
             "prepare" => (Self::Statement(StatementAction::Prepare), STATEMENT, None),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use embudo_client::{ConnectOptions, Driver, Dsn, connect};
+use embudo_client::{ConnectOptions, Dsn, connect};
 use embudo_server::ServerHandle;
 use embudo_types::subscription::SubscribeOptions;
 use serde_json::{Value, json};

@@ -6,6 +6,7 @@
 mod accounts;
 mod activity;
 mod driver;
+mod execution;
 mod frames;
 mod http;
 mod ingest;

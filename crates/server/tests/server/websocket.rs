@@ -108,7 +108,7 @@ fn settings_and_questions() {
     assert_eq!(socket.ask(&set(json!([{"option": 1, "value": null}])))["code"], 0);
     assert!(zone(&mut socket).contains("UTC"));
     assert_ne!(socket.ask(&set(json!([{"option": 77, "value": "x"}])))["code"], 0);
-    assert_eq!(socket.ask(r#"{"action":"get_connection_info","args":{"req_id":8}}"#)["message"], "unknown action get_connection_info");
+    assert_eq!(socket.ask(r#"{"action":"get_connection_info","args":{"req_id":8}}"#)["info"], "root");
     assert_eq!(socket.ask("[1]")["message"], "unmarshal request error");
     assert_eq!(socket.ask("{}")["message"], "request no action");
 
