@@ -39,6 +39,12 @@ def server(root: embudo.Connection) -> Iterator[embudo.Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def native_dsn(server: embudo.Server) -> str:
+    """The server by the C library; the extension is one too."""
+    return f"{server.ws_dsn.replace('taosws', 'taos+native', 1)}?library_path={_embudo.__file__}"
+
+
 @pytest.fixture(params=["embedded", "rest", "websocket", "native"])
 def dsn(request: pytest.FixtureRequest) -> str:
     """Where to connect, over each transport."""

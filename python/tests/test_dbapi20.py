@@ -107,15 +107,14 @@ class Driver:
     ids=lambda pair: f"{pair[0].__name__}-{pair[1]}",
 )
 def driver(
-    request: pytest.FixtureRequest, root: embudo.Connection, server: embudo.Server, database: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, server: embudo.Server, native_dsn: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> Driver:
     module, transport = request.param
-    library = embudo._embudo.__file__
     place = {
         "embedded": ":memory:tests",
         "rest": server.rest_dsn,
         "websocket": server.ws_dsn,
-        "native": f"{server.ws_dsn.replace('taosws', 'taos+native', 1)}?library_path={library}",
+        "native": native_dsn,
     }[transport]
     if module is not embudo:
         monkeypatch.setenv("EMBUDO_DSN", place)

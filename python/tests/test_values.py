@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import decimal
+import itertools
 import math
 import struct
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embudo
@@ -40,6 +44,7 @@ TYPES: dict[str, tuple[st.SearchStrategy[Any], Any]] = {
     "VARCHAR(100)": (TEXT, None),
     "NCHAR(30)": (TEXT, None),
     "VARBINARY(40)": (st.binary(max_size=40), None),
+    "BLOB": (st.binary(max_size=400), None),
     "DECIMAL(20,4)": (st.decimals(-(10**12), 10**12, places=4, allow_nan=False), None),
     "TIMESTAMP": (st.datetimes(datetime.datetime(1980, 1, 1), datetime.datetime(2200, 1, 1)), "ms"),
 }
@@ -53,38 +58,106 @@ def _expected(value: Any, convert: Any) -> Any:
     return convert(value)
 
 
-def _same(left: Any, right: Any) -> bool:
-    if isinstance(left, float) and isinstance(right, float):
-        return left == right or (math.isnan(left) and math.isnan(right))
-    return bool(left == right)
+def _plain(value: Any) -> Any:
+    """A cell of a frame or an array as Python has it; what stands for NULL there as None."""
+    if value is None or value is np.ma.masked or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else value.astype("M8[us]").item().replace(tzinfo=datetime.UTC)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, pd.Timestamp):
+        value = value.to_pydatetime()
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def _execute(conn: embudo.Connection, values: list[Any]) -> None:
+    for at, value in enumerate(values):
+        conn.execute("INSERT INTO v VALUES (?, ?)", [at, value])
+
+
+def _named(conn: embudo.Connection, values: list[Any]) -> None:
+    for at, value in enumerate(values):
+        conn.execute("INSERT INTO v (v, ts) VALUES (:value, :at)", {"at": at, "value": value})
+
+
+def _executemany(conn: embudo.Connection, values: list[Any]) -> None:
+    conn.executemany("INSERT INTO v VALUES (?, ?)", list(enumerate(values)))
+
+
+def _ingest(conn: embudo.Connection, values: list[Any]) -> None:
+    conn.ingest("v", {"ts": list(range(len(values))), "v": values}, create=False)
+
+
+def _ingest_records(conn: embudo.Connection, values: list[Any]) -> None:
+    conn.ingest("v", ({"ts": at, "v": value} for at, value in enumerate(values)), create=False)
+
+
+WAYS_IN = [_execute, _named, _executemany, _ingest, _ingest_records]
+WAYS_OUT: dict[str, Any] = {
+    "rows": lambda cursor: [row[0] for row in cursor.fetchall()],
+    "one by one": lambda cursor: [row[0] for row in cursor],
+    "arrow": lambda cursor: cursor.arrow()["v"].to_pylist(),
+    "batches": lambda cursor: [row[0] for table in cursor.batches(2) for row in table.rows()],
+    "pandas": lambda cursor: list(cursor.df()["v"]),
+    "polars": lambda cursor: cursor.pl()["v"].to_list(),
+    "numpy": lambda cursor: list(cursor.numpy()["v"]),
+}
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_round_trip(root: embudo.Connection, server: embudo.Server, kind: str) -> None:
+def test_round_trip(root: embudo.Connection, server: embudo.Server, native_dsn: str, kind: str) -> None:
+    """Any values of a type, in by one way over one transport, out by another over another: the same."""
     strategy, convert = TYPES[kind]
     root.execute("CREATE DATABASE IF NOT EXISTS roundtrip KEEP 36500")
-    with (
-        embudo.connect(":memory:tests", database="roundtrip", timezone="UTC") as embedded,
-        embudo.connect(server.dsn, database="roundtrip", timezone="UTC") as rest,
-    ):
-        embedded.execute("DROP TABLE IF EXISTS v")
-        embedded.execute(f"CREATE TABLE v (ts TIMESTAMP, v {kind})")
+    places = (":memory:tests", server.rest_dsn, server.ws_dsn, native_dsn)
+    with contextlib.ExitStack() as stack:
+        open_ = [stack.enter_context(embudo.connect(place, database="roundtrip", timezone="UTC")) for place in places]
+        open_[0].execute("DROP TABLE IF EXISTS v")
+        open_[0].execute(f"CREATE TABLE v (ts TIMESTAMP, v {kind})")
 
-        @given(values=st.lists(st.one_of(st.none(), strategy), min_size=1, max_size=5))
-        def check(values: list[Any]) -> None:
+        @given(
+            values=st.lists(st.one_of(st.none(), strategy), min_size=1, max_size=5),
+            writer=st.sampled_from(open_),
+            way_in=st.sampled_from(WAYS_IN),
+            reader=st.sampled_from(open_),
+        )
+        def check(values: list[Any], writer: embudo.Connection, way_in: Any, reader: embudo.Connection) -> None:
             expected = [_expected(value, convert) for value in values]
-            for writer in (embedded, rest):
-                embedded.execute("DELETE FROM v")
-                writer.executemany("INSERT INTO v VALUES (?, ?)", list(enumerate(values)))
-                for reader in (embedded, rest):
-                    found = [row[0] for row in reader.execute("SELECT v FROM v ORDER BY ts").fetchall()]
-                    assert len(found) == len(expected)
-                    assert all(_same(f, e) for f, e in zip(found, expected, strict=True)), (
-                        writer.transport,
-                        reader.transport,
-                        found,
-                        expected,
-                    )
+            open_[0].execute("DELETE FROM v")
+            way_in(writer, values)
+            for form, way_out in WAYS_OUT.items():
+                found = way_out(reader.execute("SELECT v FROM v ORDER BY ts"))
+                assert [_plain(value) for value in found] == expected, (way_in.__name__, writer.transport, form, reader.transport, found)
+
+        check()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind not in ("BLOB", "VARBINARY(40)")])
+def test_round_trip_of_tags(root: embudo.Connection, server: embudo.Server, native_dsn: str, kind: str) -> None:
+    """The same of tags, whose children are made by the way."""
+    strategy, convert = TYPES[kind]
+    root.execute("CREATE DATABASE IF NOT EXISTS roundtrip KEEP 36500")
+    places = (":memory:tests", server.rest_dsn, server.ws_dsn, native_dsn)
+    with contextlib.ExitStack() as stack:
+        open_ = [stack.enter_context(embudo.connect(place, database="roundtrip", timezone="UTC")) for place in places]
+        open_[0].execute("DROP STABLE IF EXISTS tagged")
+        open_[0].execute(f"CREATE STABLE tagged (ts TIMESTAMP, v INT) TAGS (mark {kind})")
+        numbers = itertools.count()
+
+        @settings(max_examples=12)
+        @given(value=st.one_of(st.none(), strategy), writer=st.sampled_from(open_), reader=st.sampled_from(open_), columns=st.booleans())
+        def check(value: Any, writer: embudo.Connection, reader: embudo.Connection, columns: bool) -> None:
+            name = f"c{next(numbers)}"
+            if columns:
+                data = {"ts": [1], "v": [1], "mark": [value], "name": [name]}
+                writer.ingest("tagged", data, tags=("mark",), table="name", create=False)
+            else:
+                writer.executemany("INSERT INTO ? USING tagged TAGS (?) VALUES (?, ?)", [(name, value, 1, 1)])
+            ((found,),) = reader.execute("SELECT mark FROM tagged WHERE tbname = ?", [name]).fetchall()
+            assert found == _expected(value, convert), (writer.transport, reader.transport, columns)
 
         check()
 
