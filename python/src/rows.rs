@@ -119,6 +119,7 @@ pub fn append(batch: &RecordBatch, range: std::ops::Range<usize>, style: &RowSty
     for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         columns.push(Column::new(py, array.as_ref(), arrow::data_type(field)?, arrow::precision(field), style, shown)?);
     }
+    let holds_objects = columns.iter().any(|column| matches!(column.cells, Cells::Json(..)));
     let _paused = CollectorPause::new();
     let mut start = range.start;
     while start < range.end {
@@ -126,6 +127,9 @@ pub fn append(batch: &RecordBatch, range: std::ops::Range<usize>, style: &RowSty
         let made = Chunk::new(py, end - start, columns.len(), style.lists)?;
         for (place, column) in columns.iter_mut().enumerate() {
             column.fill(py, start..end, place, &made)?;
+        }
+        if !style.lists && !holds_objects {
+            made.untrack();
         }
         for row in made.rows {
             rows.append(row)?;
@@ -186,6 +190,14 @@ impl<'py> Chunk<'py> {
             unsafe { Bound::from_owned_ptr_or_err(py, if lists { ffi::PyList_New(width) } else { ffi::PyTuple_New(width) }) }
         };
         Ok(Self { rows: (0..rows).map(make).collect::<PyResult<_>>()?, lists })
+    }
+
+    /// Takes tuples of plain values out of the collector's sight, as it does itself when it first meets one.
+    fn untrack(&self) {
+        for row in &self.rows {
+            // SAFETY: attached; a tracked object that can never be part of a cycle.
+            unsafe { ffi::PyObject_GC_UnTrack(row.as_ptr().cast()) };
+        }
     }
 
     /// Hands the reference `cell` to place `place` of a row.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import decimal
+import gc
 import threading
 import uuid
 from collections.abc import Iterator
@@ -46,6 +47,38 @@ def engine(request: pytest.FixtureRequest, server: embudo.Server, database: str)
         sa.event.listen(engine, "do_connect", lambda dialect, record, arguments, options: embudo.connect(":memory:tests", **options))
     yield engine
     engine.dispose()
+
+
+class _Watched(sa.TypeDecorator[int]):
+    """Notes whether the collector works while rows are made; two is no value."""
+
+    impl = sa.Integer
+    cache_ok = True
+    seen: list[bool] = []  # noqa: RUF012
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        self.seen.append(gc.isenabled())
+        if value == 2:
+            raise ArithmeticError
+        return value
+
+
+def test_the_collector_rests_while_rows_are_taken_and_no_longer(engine: sa.Engine) -> None:
+    _Watched.seen.clear()
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.literal_column("1", _Watched()))).fetchall() == [(1,)]
+        assert gc.isenabled()
+        assert connection.execute(sa.select(sa.literal_column("1", _Watched()))).all() == [(1,)]
+        with pytest.raises(ArithmeticError):
+            connection.execute(sa.select(sa.literal_column("2", _Watched()))).fetchall()
+        assert gc.isenabled()
+        gc.disable()
+        try:
+            assert connection.execute(sa.select(sa.literal_column("1", _Watched()))).fetchall() == [(1,)]
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+    assert not any(_Watched.seen)
 
 
 def meters() -> sa.Table:

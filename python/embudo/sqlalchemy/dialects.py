@@ -12,6 +12,7 @@ from sqlalchemy.sql import compiler
 
 from embudo.sqlalchemy.compilers import TaosCompiler, TaosDDLCompiler, TaosIdentifierPreparer
 from embudo.sqlalchemy.reflection import Reflection
+from embudo.sqlalchemy.results import ResultContext
 from embudo.sqlalchemy.types import COLUMN_TYPES, TYPES_MAP, TaosTypeCompiler, resolve_type
 
 __all__ = ["BaseDialect", "TaosDialect", "TaosRestDialect", "TaosRestHttpsDialect", "TaosWsDialect", "TaosWssDialect"]
@@ -53,6 +54,7 @@ class BaseDialect(Reflection, default.DefaultDialect):  # type: ignore[misc] # p
     insert_returning = False
     max_identifier_length = 192
 
+    execution_ctx_cls = ResultContext
     statement_compiler = TaosCompiler
     ddl_compiler = TaosDDLCompiler
     type_compiler_cls = TaosTypeCompiler

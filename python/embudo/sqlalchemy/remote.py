@@ -6,9 +6,10 @@ import itertools
 from typing import Any
 
 from sqlalchemy import pool, util
-from sqlalchemy.engine import AdaptedConnection, default, url
+from sqlalchemy.engine import AdaptedConnection, url
 
 from embudo.sqlalchemy.dialects import BaseDialect
+from embudo.sqlalchemy.results import ResultContext
 
 __all__ = ["EmbudoAioDialect", "EmbudoDialect", "EmbudoHttpDialect", "EmbudoHttpsDialect", "EmbudoWsDialect", "EmbudoWssDialect"]
 
@@ -97,7 +98,7 @@ class EmbudoHttpsDialect(EmbudoDialect):
     supports_statement_cache = True
 
 
-class _AioContext(default.DefaultExecutionContext):
+class _AioContext(ResultContext):
     """Gives streams their cursors."""
 
     def create_server_side_cursor(self) -> Any:

@@ -21,8 +21,10 @@ class RestApi:
         self._module = module
 
     def connect(self, **arguments: Any) -> _RestConnection:
-        """A connection whose rollback is silent."""
-        return _RestConnection(self._module.connect(**arguments))
+        """A connection whose rollback is silent, and whose rows are tuples: SQLAlchemy would make them of lists."""
+        connection = self._module.connect(**arguments)
+        connection._c.give_tuples()
+        return _RestConnection(connection)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)

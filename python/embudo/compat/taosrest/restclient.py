@@ -62,12 +62,18 @@ class RestClient:
         self._dsn = dsn
         self._tzinfo: datetime.tzinfo | None = None
         self._style = self._style_for(convert_timestamp, timezone)
+        self._shown = convert_timestamp, timezone
         try:
             self._session = _embudo.connect(self._dsn, self._options, "taosrest")
         except typed.Error as error:
             raise translated(error) from error
 
-    def _style_for(self, convert: bool, timezone: str | datetime.tzinfo | None) -> _embudo.RowStyle:
+    def give_tuples(self) -> None:
+        """Makes rows tuples from now on, unless their instants are still to be moved."""
+        if self._tzinfo is None:
+            self._style = self._style_for(*self._shown, lists=False)
+
+    def _style_for(self, convert: bool, timezone: str | datetime.tzinfo | None, lists: bool = True) -> _embudo.RowStyle:
         instants, zone = "naive", None
         if not convert:
             instants, zone = "text", "UTC"
@@ -86,7 +92,7 @@ class RestClient:
             hex=True,
             decimal_text=True,
             shortest=True,
-            lists=True,
+            lists=lists,
         )
 
     def sql(self, q: str, req_id: int | None = None) -> dict[str, Any]:
