@@ -52,10 +52,11 @@ pub enum Endpoint {
     Schemaless,
 }
 
-/// `/ws`.
+/// `/ws`. A server that passes for another version tells of no actions of its own.
 pub async fn unified(state: Shared<Arc<State>>, request: Request) -> Response {
+    let is_our_own = state.options.advertised_version.is_our_own();
     let mut response = serve(state.0, Endpoint::Unified, request);
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if is_our_own && response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let (name, value) = HEADER;
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

@@ -21,6 +21,11 @@ fn try_open(server: &ServerHandle, rest: &str) -> embudo_types::Result<Box<dyn D
     connect(&Dsn::parse(&format!("taosws://root:taosdata@{}{rest}", server.address()))?, &ConnectOptions::default())
 }
 
+/// Servers that our client speaks to by Embudo's own actions, and by those of TDengine's adapter alone.
+fn servers(options: &ServerOptions) -> [ServerHandle; 2] {
+    [options.clone(), ServerOptions { advertised_version: "3.3.6.12".parse().unwrap(), ..options.clone() }].map(start_with)
+}
+
 fn run(driver: &dyn Driver, sql: &str) -> Vec<RecordBatch> {
     driver.execute(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}")).collect().unwrap()
 }
@@ -92,86 +97,89 @@ fn errors_keep_code_and_text_and_the_connection_goes_on() {
 
 #[test]
 fn large_results_come_in_blocks_and_may_be_left() {
-    let server = start();
-    let driver = open(&server, "");
-    run(&*driver, "CREATE DATABASE d");
-    run(&*driver, "CREATE TABLE d.t (ts TIMESTAMP, v BIGINT)");
-    for part in 0..4 {
-        let values: String = (0..5_000).map(|row| format!("({},{})", 1_700_000_000_000_i64 + part * 5_000 + row, part * 5_000 + row)).collect();
-        run(&*driver, &format!("INSERT INTO d.t VALUES {values}"));
-    }
-    let all = run(&*driver, "SELECT v FROM d.t ORDER BY ts");
-    assert!(all.len() >= 5);
-    assert_eq!(numbers(&all), (0..20_000).collect::<Vec<_>>());
-    let Outcome::Rows(mut batches) = driver.execute("SELECT v FROM d.t", &[]).unwrap().outcome else { panic!("no rows") };
-    assert!(batches.next().unwrap().is_ok());
-    drop(batches);
-    let (one, two) = (driver.execute("SELECT v FROM d.t ORDER BY ts", &[]).unwrap(), driver.execute("SELECT v FROM d.t ORDER BY ts DESC", &[]).unwrap());
-    let (Outcome::Rows(one), Outcome::Rows(two)) = (one.outcome, two.outcome) else { panic!("no rows") };
-    for (one, two) in one.zip(two) {
-        assert_eq!(one.unwrap().num_rows(), two.unwrap().num_rows());
+    for server in servers(&ServerOptions::default()) {
+        let driver = open(&server, "");
+        run(&*driver, "CREATE DATABASE d");
+        run(&*driver, "CREATE TABLE d.t (ts TIMESTAMP, v BIGINT)");
+        for part in 0..4 {
+            let values: String = (0..5_000).map(|row| format!("({},{})", 1_700_000_000_000_i64 + part * 5_000 + row, part * 5_000 + row)).collect();
+            run(&*driver, &format!("INSERT INTO d.t VALUES {values}"));
+        }
+        let all = run(&*driver, "SELECT v FROM d.t ORDER BY ts");
+        assert!(all.len() >= 5);
+        assert_eq!(numbers(&all), (0..20_000).collect::<Vec<_>>());
+        let Outcome::Rows(mut batches) = driver.execute("SELECT v FROM d.t", &[]).unwrap().outcome else { panic!("no rows") };
+        assert!(batches.next().unwrap().is_ok());
+        drop(batches);
+        let (one, two) = (driver.execute("SELECT v FROM d.t ORDER BY ts", &[]).unwrap(), driver.execute("SELECT v FROM d.t ORDER BY ts DESC", &[]).unwrap());
+        let (Outcome::Rows(one), Outcome::Rows(two)) = (one.outcome, two.outcome) else { panic!("no rows") };
+        for (one, two) in one.zip(two) {
+            assert_eq!(one.unwrap().num_rows(), two.unwrap().num_rows());
+        }
     }
 }
 
 #[test]
 fn parameters_are_bound_as_values() {
-    let server = start();
-    let driver = open(&server, "?timezone=UTC");
-    run(&*driver, "CREATE DATABASE d");
-    run(&*driver, "USE d");
-    run(&*driver, "CREATE STABLE s (ts TIMESTAMP, a INT, v VARCHAR(32), d DOUBLE) TAGS (g INT, n NCHAR(8))");
-    let row = |ts: i64, text: &str| {
-        [
-            Value::Varchar(b"c1".to_vec()),
-            Value::Int(7),
-            Value::NChar("涛".into()),
-            Value::Timestamp(ts),
-            Value::BigInt(5),
-            Value::Varchar(text.as_bytes().to_vec()),
-            Value::Null,
-        ]
-    };
-    let insert = "INSERT INTO ? USING s TAGS (?, ?) VALUES (?, ?, ?, ?)";
-    assert_eq!(affected(&*driver, insert, &row(1_700_000_000_000, "it's ?; \\' -- no comment")), 1);
-    assert_eq!(affected(&*driver, insert, &row(1_700_000_000_001, "two")), 1);
-    let mixed = "INSERT INTO s (tbname, ts, g, a) VALUES (?, ?, ?, ?)";
-    assert_eq!(affected(&*driver, mixed, &[Value::Varchar(b"c2".to_vec()), Value::Timestamp(1_700_000_000_002), Value::Int(8), Value::Int(6)]), 1);
-    let query = "SELECT COUNT(*) FROM s WHERE v = ? AND a > ?";
-    let parameters = [Value::Varchar(b"it's ?; \\' -- no comment".to_vec()), Value::Int(4)];
-    for _ in 0..3 {
-        assert_eq!(numbers(&driver.execute(query, &parameters).unwrap().collect().unwrap()), [1]);
+    for server in servers(&ServerOptions::default()) {
+        let driver = open(&server, "?timezone=UTC");
+        run(&*driver, "CREATE DATABASE d");
+        run(&*driver, "USE d");
+        run(&*driver, "CREATE STABLE s (ts TIMESTAMP, a INT, v VARCHAR(32), d DOUBLE) TAGS (g INT, n NCHAR(8))");
+        let row = |ts: i64, text: &str| {
+            [
+                Value::Varchar(b"c1".to_vec()),
+                Value::Int(7),
+                Value::NChar("涛".into()),
+                Value::Timestamp(ts),
+                Value::BigInt(5),
+                Value::Varchar(text.as_bytes().to_vec()),
+                Value::Null,
+            ]
+        };
+        let insert = "INSERT INTO ? USING s TAGS (?, ?) VALUES (?, ?, ?, ?)";
+        assert_eq!(affected(&*driver, insert, &row(1_700_000_000_000, "it's ?; \\' -- no comment")), 1);
+        assert_eq!(affected(&*driver, insert, &row(1_700_000_000_001, "two")), 1);
+        let mixed = "INSERT INTO s (tbname, ts, g, a) VALUES (?, ?, ?, ?)";
+        assert_eq!(affected(&*driver, mixed, &[Value::Varchar(b"c2".to_vec()), Value::Timestamp(1_700_000_000_002), Value::Int(8), Value::Int(6)]), 1);
+        let query = "SELECT COUNT(*) FROM s WHERE v = ? AND a > ?";
+        let parameters = [Value::Varchar(b"it's ?; \\' -- no comment".to_vec()), Value::Int(4)];
+        for _ in 0..3 {
+            assert_eq!(numbers(&driver.execute(query, &parameters).unwrap().collect().unwrap()), [1]);
+        }
+        let since = driver.execute("SELECT COUNT(*) FROM s WHERE ts >= ?", &[Value::Timestamp(1_700_000_000_001)]).unwrap().collect().unwrap();
+        assert_eq!(numbers(&since), [2]);
+        let since = driver.execute("SELECT COUNT(*) FROM s WHERE ts >= ?", &[Value::Varchar(b"2023-11-14T22:13:20.001Z".to_vec())]).unwrap().collect().unwrap();
+        assert_eq!(numbers(&since), [2]);
+        let tags = run(&*driver, "SELECT CAST(g AS BIGINT) FROM s WHERE n = '涛' AND tbname = 'c1' LIMIT 1");
+        assert_eq!(numbers(&tags), [7]);
+        assert_eq!(driver.execute(query, &[Value::Null]).err().unwrap().code(), code::INVALID_PARAMETERS);
+        // A form that takes no columns, and a value that fits no column.
+        assert_eq!(affected(&*driver, "INSERT INTO c1 (ts, a) VALUES (1700000000010, ?)", &[Value::Int(1)]), 1);
+        let error = driver.execute("INSERT INTO c1 (ts, a) VALUES (?, ?)", &[Value::Timestamp(1), Value::BigInt(1 << 40)]).err().unwrap();
+        assert_ne!(error.code(), code::INTERNAL_ERROR, "{error}");
     }
-    let since = driver.execute("SELECT COUNT(*) FROM s WHERE ts >= ?", &[Value::Timestamp(1_700_000_000_001)]).unwrap().collect().unwrap();
-    assert_eq!(numbers(&since), [2]);
-    let since = driver.execute("SELECT COUNT(*) FROM s WHERE ts >= ?", &[Value::Varchar(b"2023-11-14T22:13:20.001Z".to_vec())]).unwrap().collect().unwrap();
-    assert_eq!(numbers(&since), [2]);
-    let tags = run(&*driver, "SELECT CAST(g AS BIGINT) FROM s WHERE n = '涛' AND tbname = 'c1' LIMIT 1");
-    assert_eq!(numbers(&tags), [7]);
-    assert_eq!(driver.execute(query, &[Value::Null]).err().unwrap().code(), code::INVALID_PARAMETERS);
-    // A form that takes no columns, and a value that fits no column.
-    assert_eq!(affected(&*driver, "INSERT INTO c1 (ts, a) VALUES (1700000000010, ?)", &[Value::Int(1)]), 1);
-    let error = driver.execute("INSERT INTO c1 (ts, a) VALUES (?, ?)", &[Value::Timestamp(1), Value::BigInt(1 << 40)]).err().unwrap();
-    assert_ne!(error.code(), code::INTERNAL_ERROR, "{error}");
 }
 
 #[test]
 fn a_changed_table_is_noticed_by_kept_statements() {
-    let server = start();
-    let driver = open(&server, "");
-    run(&*driver, "CREATE DATABASE d");
-    run(&*driver, "USE d");
-    run(&*driver, "CREATE TABLE t (ts TIMESTAMP, v VARCHAR(4))");
-    let insert = "INSERT INTO t VALUES (?, ?)";
-    let row = |ts: i64, text: &str| [Value::Timestamp(1_700_000_000_000 + ts), Value::Varchar(text.as_bytes().to_vec())];
-    assert_eq!(affected(&*driver, insert, &row(0, "abcd")), 1);
-    assert!(driver.execute(insert, &row(1, "abcde")).is_err());
-    let other = open(&server, "/d");
-    run(&*other, "ALTER TABLE t MODIFY COLUMN v VARCHAR(8)");
-    assert_eq!(affected(&*driver, insert, &row(1, "abcde")), 1);
-    run(&*other, "DROP TABLE t");
-    run(&*other, "CREATE TABLE t (ts TIMESTAMP, v VARCHAR(4))");
-    assert_eq!(affected(&*driver, insert, &row(2, "x")), 1);
-    assert_eq!(numbers(&run(&*driver, "SELECT COUNT(*) FROM t")), [1]);
+    for server in servers(&ServerOptions::default()) {
+        let driver = open(&server, "");
+        run(&*driver, "CREATE DATABASE d");
+        run(&*driver, "USE d");
+        run(&*driver, "CREATE TABLE t (ts TIMESTAMP, v VARCHAR(4))");
+        let insert = "INSERT INTO t VALUES (?, ?)";
+        let row = |ts: i64, text: &str| [Value::Timestamp(1_700_000_000_000 + ts), Value::Varchar(text.as_bytes().to_vec())];
+        assert_eq!(affected(&*driver, insert, &row(0, "abcd")), 1);
+        assert!(driver.execute(insert, &row(1, "abcde")).is_err());
+        let other = open(&server, "/d");
+        run(&*other, "ALTER TABLE t MODIFY COLUMN v VARCHAR(8)");
+        assert_eq!(affected(&*driver, insert, &row(1, "abcde")), 1);
+        run(&*other, "DROP TABLE t");
+        run(&*other, "CREATE TABLE t (ts TIMESTAMP, v VARCHAR(4))");
+        assert_eq!(affected(&*driver, insert, &row(2, "x")), 1);
+        assert_eq!(numbers(&run(&*driver, "SELECT COUNT(*) FROM t")), [1]);
+    }
 }
 
 /// Rows of one batch.
@@ -179,34 +187,35 @@ const ROWS: i64 = 60_000;
 
 #[test]
 fn columns_go_in_by_messages_of_bounded_size() {
-    let server = start_with(ServerOptions { body_bytes: 8 << 20, ..ServerOptions::default() });
-    let driver = open(&server, "?timezone=UTC");
-    run(&*driver, "CREATE DATABASE d");
-    run(&*driver, &format!("CREATE STABLE d.s ({EVERY_TYPE}) TAGS (n INT)"));
-    let cells: Vec<(&str, DataType, ArrayRef)> = vec![
-        ("tbname", DataType::Varchar(8), Arc::new(BinaryArray::from_iter_values((0..ROWS).map(|row| format!("c{}", row / 1_000))))),
-        ("ts", DataType::Timestamp, Arc::new(TimestampMillisecondArray::from_iter_values((0..ROWS).map(|row| 1_700_000_000_000 + row)))),
-        ("b", DataType::Bool, Arc::new((0..ROWS).map(|row| (row % 3 > 0).then_some(row % 2 == 0)).collect::<BooleanArray>())),
-        ("i", DataType::Int, Arc::new((0..ROWS).map(|row| (row % 5 > 0).then_some(row as i32)).collect::<Int32Array>())),
-        ("bu", DataType::UBigInt, Arc::new(UInt64Array::from_iter_values((0..ROWS).map(|row| u64::MAX - row as u64)))),
-        ("d", DataType::Double, Arc::new(Float64Array::from_iter_values((0..ROWS).map(|row| row as f64 / 2.0)))),
-        ("vc", DataType::Varchar(16), Arc::new(BinaryArray::from_iter_values((0..ROWS).map(|_| vec![b'x'; 16])))),
-        ("nc", DataType::NChar(8), Arc::new(StringArray::from_iter_values((0..ROWS).map(|_| "涛思数据涛思数据")))),
-        ("de", DataType::Decimal(20, 4), Arc::new(Decimal128Array::from_iter_values((0..ROWS).map(i128::from)).with_precision_and_scale(20, 4).unwrap())),
-        ("n", DataType::Int, Arc::new(Int32Array::from_iter_values((0..ROWS).map(|row| (row / 1_000) as i32)))),
-    ];
-    let fields: Vec<Field> = cells.iter().map(|(name, data_type, _)| arrow::field(name, *data_type, Precision::Milli)).collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), cells.into_iter().map(|(_, _, array)| array).collect()).unwrap();
-    assert_eq!(driver.insert("d.s", &mut std::iter::once(Ok(batch))).unwrap(), ROWS as u64);
-    let sums = run(&*driver, "SELECT COUNT(*), COUNT(b), COUNT(i), SUM(d), SUM(CAST(n AS BIGINT)) FROM d.s");
-    assert_eq!(numbers(&sums), [ROWS]);
-    assert_eq!(sums[0].column(1).as_primitive::<arrow_array::types::Int64Type>().value(0), ROWS / 3 * 2);
-    assert_eq!(sums[0].column(2).as_primitive::<arrow_array::types::Int64Type>().value(0), ROWS / 5 * 4);
-    assert_eq!(numbers(&run(&*driver, "SELECT COUNT(*) FROM (SELECT DISTINCT tbname FROM d.s)")), [60]);
-    let decimals = run(&*driver, "SELECT de FROM d.s ORDER BY ts DESC LIMIT 1");
-    assert_eq!(decimals[0].column(0).as_any().downcast_ref::<Decimal128Array>().unwrap().value(0), i128::from(ROWS - 1));
-    let rows: Vec<Vec<Value>> = (0..5_i64).map(|row| vec![Value::Timestamp(1_800_000_000_000 + row), Value::Int(row as i32)]).collect();
-    assert_eq!(driver.insert_rows("INSERT INTO d.c0 (ts, i) VALUES (?, ?)", &rows).unwrap(), Some(5));
+    for server in servers(&ServerOptions { body_bytes: 8 << 20, ..ServerOptions::default() }) {
+        let driver = open(&server, "?timezone=UTC");
+        run(&*driver, "CREATE DATABASE d");
+        run(&*driver, &format!("CREATE STABLE d.s ({EVERY_TYPE}) TAGS (n INT)"));
+        let cells: Vec<(&str, DataType, ArrayRef)> = vec![
+            ("tbname", DataType::Varchar(8), Arc::new(BinaryArray::from_iter_values((0..ROWS).map(|row| format!("c{}", row / 1_000))))),
+            ("ts", DataType::Timestamp, Arc::new(TimestampMillisecondArray::from_iter_values((0..ROWS).map(|row| 1_700_000_000_000 + row)))),
+            ("b", DataType::Bool, Arc::new((0..ROWS).map(|row| (row % 3 > 0).then_some(row % 2 == 0)).collect::<BooleanArray>())),
+            ("i", DataType::Int, Arc::new((0..ROWS).map(|row| (row % 5 > 0).then_some(row as i32)).collect::<Int32Array>())),
+            ("bu", DataType::UBigInt, Arc::new(UInt64Array::from_iter_values((0..ROWS).map(|row| u64::MAX - row as u64)))),
+            ("d", DataType::Double, Arc::new(Float64Array::from_iter_values((0..ROWS).map(|row| row as f64 / 2.0)))),
+            ("vc", DataType::Varchar(16), Arc::new(BinaryArray::from_iter_values((0..ROWS).map(|_| vec![b'x'; 16])))),
+            ("nc", DataType::NChar(8), Arc::new(StringArray::from_iter_values((0..ROWS).map(|_| "涛思数据涛思数据")))),
+            ("de", DataType::Decimal(20, 4), Arc::new(Decimal128Array::from_iter_values((0..ROWS).map(i128::from)).with_precision_and_scale(20, 4).unwrap())),
+            ("n", DataType::Int, Arc::new(Int32Array::from_iter_values((0..ROWS).map(|row| (row / 1_000) as i32)))),
+        ];
+        let fields: Vec<Field> = cells.iter().map(|(name, data_type, _)| arrow::field(name, *data_type, Precision::Milli)).collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), cells.into_iter().map(|(_, _, array)| array).collect()).unwrap();
+        assert_eq!(driver.insert("d.s", &mut std::iter::once(Ok(batch))).unwrap(), ROWS as u64);
+        let sums = run(&*driver, "SELECT COUNT(*), COUNT(b), COUNT(i), SUM(d), SUM(CAST(n AS BIGINT)) FROM d.s");
+        assert_eq!(numbers(&sums), [ROWS]);
+        assert_eq!(sums[0].column(1).as_primitive::<arrow_array::types::Int64Type>().value(0), ROWS / 3 * 2);
+        assert_eq!(sums[0].column(2).as_primitive::<arrow_array::types::Int64Type>().value(0), ROWS / 5 * 4);
+        assert_eq!(numbers(&run(&*driver, "SELECT COUNT(*) FROM (SELECT DISTINCT tbname FROM d.s)")), [60]);
+        let decimals = run(&*driver, "SELECT de FROM d.s ORDER BY ts DESC LIMIT 1");
+        assert_eq!(decimals[0].column(0).as_any().downcast_ref::<Decimal128Array>().unwrap().value(0), i128::from(ROWS - 1));
+        let rows: Vec<Vec<Value>> = (0..5_i64).map(|row| vec![Value::Timestamp(1_800_000_000_000 + row), Value::Int(row as i32)]).collect();
+        assert_eq!(driver.insert_rows("INSERT INTO d.c0 (ts, i) VALUES (?, ?)", &rows).unwrap(), Some(5));
+    }
 }
 
 #[test]
