@@ -128,8 +128,8 @@ fn authorize_show(context: &StatementContext<'_>, show: &Show) -> Result<()> {
         Show::TableTags { .. } | Show::CreateTopic(_) => Ok(()),
         Show::Alive { .. }
         | Show::Databases(_)
-        | Show::Variables
-        | Show::LocalVariables
+        | Show::Variables { .. }
+        | Show::LocalVariables { .. }
         | Show::DnodeVariables { .. }
         | Show::Compact(_)
         | Show::Vnodes { .. }

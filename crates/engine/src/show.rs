@@ -12,7 +12,7 @@ use embudo_types::{DataType, Error, Precision, Result, ResultSet, Value, arrow, 
 use crate::insert::{no_column, no_table};
 use crate::row_set::{RowSet, text};
 use crate::session::StatementContext;
-use crate::system_tables::{INFORMATION, PERFORMANCE, SystemView, find, is_system_database, variables};
+use crate::system_tables::{INFORMATION, PERFORMANCE, SystemView, Variable, find, is_system_database, variables};
 use crate::{show_create, view_ddl};
 
 /// Runs a SHOW.
@@ -84,14 +84,8 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
         Show::CreateSupertable(name) => show_create::table(context, name, true),
         Show::CreateView(name) => view_ddl::show_create(context, name),
         Show::CreateTopic(name) => crate::subscription::ddl::show_create(context, name),
-        Show::Variables | Show::LocalVariables => {
-            let mut rows = RowSet::new(&[("name", DataType::Varchar(32)), ("value", DataType::Varchar(64)), ("scope", DataType::Varchar(8))]);
-            let is_local = matches!(show, Show::LocalVariables);
-            for (name, value, scope) in variables().into_iter().filter(|(.., scope)| !is_local || *scope != "server") {
-                rows.push(vec![text(name), text(value), text(scope)]);
-            }
-            rows.finish()
-        }
+        Show::Variables { like } => settings(like.as_deref(), variables().into_iter().filter(|(.., scope)| *scope != "client")),
+        Show::LocalVariables { like } => settings(like.as_deref(), variables().into_iter().filter(|(.., scope)| *scope != "server")),
         Show::DnodeVariables { dnode, like } => {
             let mut rows = rows(context, INFORMATION, "ins_dnode_variables")?;
             rows.retain(0, |id| *id == Value::Int(*dnode as i32));
@@ -135,6 +129,16 @@ fn names(context: &StatementContext<'_>, table: &str, database: Option<&str>, li
     rows.retain(rows.width() - 1, is_kind);
     keep_like(&mut rows, 0, like);
     rows.truncate_columns(1);
+    rows.finish()
+}
+
+/// Settings as rows of name, value and scope.
+fn settings(like: Option<&str>, settings: impl Iterator<Item = Variable>) -> Result<ResultSet> {
+    let mut rows = RowSet::new(&[("name", DataType::Varchar(32)), ("value", DataType::Varchar(64)), ("scope", DataType::Varchar(8))]);
+    for (name, value, scope) in settings {
+        rows.push(vec![text(name), text(value), text(scope)]);
+    }
+    keep_like(&mut rows, 0, like);
     rows.finish()
 }
 

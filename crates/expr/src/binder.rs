@@ -8,7 +8,7 @@ use embudo_types::{DataType, Duration, Error, MAX_NCHAR, MAX_VARCHAR, Precision,
 use crate::arithmetic::{self, BitArithmetic, CalendarShift, DoubleArithmetic, NegateDouble, TickArithmetic};
 use crate::bound::{Call, Kernel, Node};
 use crate::compare::{self, Compare, CompareJson, IsNull, JsonOperand};
-use crate::convert::BadTime;
+use crate::convert::{BadTime, cannot_convert};
 use crate::convert_kernel::Convert;
 use crate::decimal::{self, DecimalKernel};
 use crate::json_kernel::{JsonContains, JsonGet};
@@ -282,6 +282,9 @@ impl<'a> Binder<'a> {
         let left = self.bind(expr)?;
         if left.data_type == DataType::Json {
             return Err(Error::with(code::UNEXPECTED_GENERIC_ERROR, "Json not support in in/notin operator"));
+        }
+        if matches!(left.data_type, DataType::Blob | DataType::MediumBlob) {
+            return Err(cannot_convert());
         }
         let item_type = match left.data_type {
             DataType::Varchar(_) => DataType::Varchar(MAX_VARCHAR),

@@ -393,6 +393,8 @@ codes! {
     PRIMARY_KEY_COLUMN_CAN_NOT_BE = 0x267A, "primary key column can not be added, modified, and dropped";
     PRIMARY_KEY_COLUMN_SHOULD_NOT_BE = 0x267B, "Primary key column should not be null";
     SHOULD_NOT_BE_NONE = 0x267C, "… should not be none";
+    TRUE_FOR_DURATION_CANNOT_BE_NEGATIVE = 0x2687, "True_for duration cannot be negative";
+    CANNOT_USE_YEAR_OR_MONTH_AS_TRUE_FOR = 0x2688, "Cannot use 'year' or 'month' as true_for duration";
     INVALID_USING_COLS_FUNCTION = 0x2689, "Invalid using cols function";
     COLS_FUNCTION_S_FIRST_PARAM_MUST = 0x268A, "Cols function's first param must be a select function that output a single row";
     INVALID_USING_ALIAS_FOR_COLS_FUNCTION = 0x268B, "Invalid using alias for cols function";

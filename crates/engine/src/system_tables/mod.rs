@@ -3,6 +3,7 @@
 mod columns;
 mod nodes;
 mod tables;
+mod variables;
 
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use embudo_query::SystemTables;
 use embudo_types::{Result, Value};
 
 pub(crate) use columns::{INFORMATION, PERFORMANCE, SystemTable, find};
-pub(crate) use nodes::{ENDPOINT, variables};
+pub(crate) use nodes::ENDPOINT;
 pub(crate) use tables::tag_text;
+pub(crate) use variables::{Variable, variables};
 
 use crate::Engine;
 use crate::account::{Account, denied};
@@ -106,8 +108,8 @@ impl SystemView {
             "ins_grants" => nodes::grants(push),
             "ins_vgroups" => nodes::vgroups(engine, push),
             "ins_vnodes" => nodes::vnodes(engine, push),
-            "ins_configs" => variables().into_iter().for_each(|(name, value, _)| push(nodes::texts(&[name, &value]))),
-            "ins_dnode_variables" => nodes::dnode_variables(push),
+            "ins_configs" => variables::configs(push),
+            "ins_dnode_variables" => variables::dnode_variables(push),
             "perf_connections" => nodes::connections(engine, push),
             "perf_queries" => nodes::queries(engine, push),
             "perf_apps" => nodes::apps(engine, push),

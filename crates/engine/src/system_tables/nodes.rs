@@ -1,12 +1,12 @@
 //! Rows about the engine as the one node of a cluster: nodes, vgroups, users, settings, what runs.
 
 use embudo_catalog::{RightSet, RightTarget};
-use embudo_types::{SERVER_VERSION, Value};
+use embudo_types::Value;
 
 use crate::Engine;
 use crate::row_set::text;
 
-type Push<'a> = &'a mut dyn FnMut(Vec<Value>);
+pub(crate) type Push<'a> = &'a mut dyn FnMut(Vec<Value>);
 
 /// What clients connect to, as a cluster would say it.
 pub(crate) const ENDPOINT: &str = "localhost:6030";
@@ -146,27 +146,6 @@ pub(crate) fn vnodes(engine: &Engine, push: Push<'_>) {
         for shard in 0..i32::from(database.store().shards()) {
             push(vec![Value::Int(1), Value::Int(first + shard), text(&*database.name), text("leader"), started.clone(), started.clone(), Value::Bool(true)]);
         }
-    }
-}
-
-/// Settings that clients ask for: name, value, scope.
-pub(crate) fn variables() -> Vec<(&'static str, String, &'static str)> {
-    vec![
-        ("firstEp", ENDPOINT.into(), "both"),
-        ("fqdn", "localhost".into(), "server"),
-        ("serverPort", "6030".into(), "server"),
-        ("version", SERVER_VERSION.into(), "both"),
-        ("timezone", embudo_types::Zone::system().name(), "both"),
-        ("locale", "en_US.UTF-8".into(), "both"),
-        ("charset", "UTF-8".into(), "both"),
-        ("statusInterval", "1".into(), "server"),
-    ]
-}
-
-/// `ins_dnode_variables`.
-pub(crate) fn dnode_variables(push: Push<'_>) {
-    for (name, value, scope) in variables() {
-        push(vec![Value::Int(1), text(name), text(value), text(scope)]);
     }
 }
 

@@ -52,6 +52,7 @@ fn shared_type(left: DataType, right: DataType) -> Result<DataType> {
         (Varchar(left), Varchar(right)) => Varchar(left.max(right)),
         (NChar(left) | Varchar(left), NChar(right) | Varchar(right)) => NChar(left.max(right)),
         (left, right) if left == right => left,
+        (left, right) if is_opaque(left) || is_opaque(right) => compare::common_type(left, right)?,
         (Varchar(length), other) | (other, Varchar(length)) => Varchar(length.max(text_length(other))),
         (NChar(length), other) | (other, NChar(length)) => NChar(length.max(text_length(other))),
         (Timestamp, other) | (other, Timestamp) if other.is_integer() || other == DataType::Bool => Timestamp,
@@ -61,6 +62,11 @@ fn shared_type(left: DataType, right: DataType) -> Result<DataType> {
             if common == DataType::BigInt && left.is_signed() && right.is_signed() { widest } else { common }
         }
     })
+}
+
+/// Whether values of a type have no text.
+fn is_opaque(data_type: DataType) -> bool {
+    matches!(data_type, DataType::VarBinary(_) | DataType::Geometry(_) | DataType::Blob | DataType::MediumBlob)
 }
 
 /// Characters that the text of a value may take.
@@ -103,7 +109,17 @@ fn is_null(call: FunctionCall<'_>, negated: bool) -> Result<BoundExpr> {
 
 fn extreme(call: FunctionCall<'_>, op: BinaryOp) -> Result<BoundExpr> {
     let binder = call.binder;
-    let mut arguments = call.arguments.into_iter();
+    // Text beside numbers: all are compared as text.
+    let is_text = |argument: &BoundExpr| argument.data_type().is_text();
+    let as_text = call.arguments.iter().any(is_text) && call.arguments.iter().any(|argument| !is_text(argument) && argument.data_type() != DataType::Null);
+    let as_text = |argument: BoundExpr| {
+        if !as_text || is_text(&argument) {
+            return Ok(argument);
+        }
+        let length = text_length(argument.data_type());
+        binder.to_type(argument, DataType::Varchar(length))
+    };
+    let mut arguments = call.arguments.into_iter().map(as_text).collect::<Result<Vec<_>>>()?.into_iter();
     let Some(mut best) = arguments.next() else { return Ok(null_of(DataType::Null)) };
     for argument in arguments {
         // Where the comparison is NULL the ELSE branch is: one of both is NULL, and NULL + NULL is what must come out.

@@ -92,6 +92,13 @@ impl Reader<'_> {
 
     fn body(&mut self, kind: u32, out: &mut String, depth: usize) -> Option<()> {
         if kind == 1 {
+            // A point of nothing has coordinates that are no numbers.
+            let nowhere = f64::NAN.to_le_bytes();
+            if self.0.starts_with(&nowhere) {
+                self.take::<16>()?;
+                out.push_str("EMPTY");
+                return Some(());
+            }
             out.push('(');
             self.position(out)?;
             out.push(')');

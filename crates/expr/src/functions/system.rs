@@ -3,7 +3,7 @@
 use embudo_types::{DataType, Result, SERVER_VERSION, Value};
 
 use super::kernels::Values;
-use super::{Function, FunctionCall};
+use super::{Function, FunctionCall, invalid_type};
 use crate::BoundExpr;
 use crate::binder::null_of;
 
@@ -53,7 +53,8 @@ fn user(call: FunctionCall<'_>) -> Result<BoundExpr> {
 fn rand(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let seed = match call.constant(0)? {
         Value::BigInt(seed) => seed as u64,
-        _ => call.binder.context().now as u64,
+        Value::Null => call.binder.context().now as u64,
+        _ => return Err(invalid_type(call.name)),
     };
     let counter = std::sync::atomic::AtomicU64::new(seed);
     let function = move |_: &[Value]| {

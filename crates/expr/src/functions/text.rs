@@ -48,7 +48,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         doc: "What stands before the n-th delimiter, or after the n-th from the end.",
         bind: substring_index,
     },
-    Function { name: "position", arguments: (2, 2), doc: "Place of the first text in the second, from 1; 0 where it is not.", bind: position },
+    Function { name: "position", arguments: (2, 2), doc: "Place of the first text in the second in characters, from 1; 0 where it is not.", bind: position },
     Function { name: "find_in_set", arguments: (2, 3), doc: "Place of a text in a list of texts, from 1.", bind: find_in_set },
     Function { name: "ascii", arguments: (1, 1), doc: "Value of the first byte.", bind: ascii },
     Function { name: "char", arguments: (1, 64), doc: "Text of bytes given as numbers.", bind: char_of },
@@ -277,11 +277,10 @@ fn before_delimiter<'a>(text: &'a [u8], delimiter: &[u8], count: i64) -> &'a [u8
 
 fn position(call: FunctionCall<'_>) -> Result<BoundExpr> {
     call.check(is_text)?;
-    let characters = matches!(call.data_type(1), DataType::NChar(_));
-    let function = move |values: &[Value]| {
+    let function = |values: &[Value]| {
         let (Some(part), Some(text)) = (bytes_of(&values[0]), bytes_of(&values[1])) else { return Ok(Value::Null) };
         let at = if part.is_empty() { Some(0) } else { find(text, part, 0) };
-        let units = |at: usize| if characters { text[..at].iter().filter(|byte| **byte & 0xC0 != 0x80).count() } else { at };
+        let units = |at: usize| text[..at].iter().filter(|byte| **byte & 0xC0 != 0x80).count();
         Ok(Value::BigInt(at.map_or(0, |at| units(at) as i64 + 1)))
     };
     big_integer(call, function)

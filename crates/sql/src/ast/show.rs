@@ -66,10 +66,16 @@ pub enum Show {
     CreateView(ObjectName),
     /// SHOW CREATE TOPIC.
     CreateTopic(String),
-    /// SHOW VARIABLES, CLUSTER VARIABLES: the cluster's.
-    Variables,
-    /// SHOW LOCAL VARIABLES: the client's.
-    LocalVariables,
+    /// SHOW \[CLUSTER\] VARIABLES \[LIKE …\]: the cluster's.
+    Variables {
+        /// Pattern for names.
+        like: Option<String>,
+    },
+    /// SHOW LOCAL VARIABLES \[LIKE …\]: the client's.
+    LocalVariables {
+        /// Pattern for names.
+        like: Option<String>,
+    },
     /// SHOW DNODE n VARIABLES \[LIKE …\].
     DnodeVariables {
         /// Node.

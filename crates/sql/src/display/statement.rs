@@ -195,8 +195,14 @@ impl Display for Show {
             Self::CreateSupertable(name) => write!(f, "CREATE STABLE {name}"),
             Self::CreateView(name) => write!(f, "CREATE VIEW {name}"),
             Self::CreateTopic(name) => write!(f, "CREATE TOPIC {}", Name(name)),
-            Self::Variables => f.write_str("VARIABLES"),
-            Self::LocalVariables => f.write_str("LOCAL VARIABLES"),
+            Self::Variables { like } => {
+                f.write_str(if like.is_some() { "CLUSTER VARIABLES" } else { "VARIABLES" })?;
+                optional(f, " LIKE ", like.as_deref().map(Text))
+            }
+            Self::LocalVariables { like } => {
+                f.write_str("LOCAL VARIABLES")?;
+                optional(f, " LIKE ", like.as_deref().map(Text))
+            }
             Self::DnodeVariables { dnode, like } => {
                 write!(f, "DNODE {dnode} VARIABLES")?;
                 optional(f, " LIKE ", like.as_deref().map(Text))

@@ -5,7 +5,7 @@ use embudo_types::{Duration, Error, Result, code};
 use super::{MAX_COLUMN_NAME, MAX_TABLE_NAME, Parser};
 use crate::{
     ast::{
-        expr::Expr,
+        expr::{BinaryOp, Expr, Literal, PseudoColumn},
         query::{Fill, Join, JoinKind, JoinSide, Limit, PartitionItem, Query, QueryBody, Select, SelectItem, SortItem, TableRef, Window, WindowDuration},
     },
     lexer::{self, Token, TokenKind},
@@ -140,6 +140,7 @@ impl Parser<'_> {
         }
         let interp_fill = self.fill()?;
         select.window = self.window()?;
+        let mut lasting = if matches!(select.window, Some(Window::State(_) | Window::Event { .. })) { self.true_for()? } else { None };
         let window_fill = if matches!(select.window, Some(Window::Interval { .. })) { self.fill()? } else { None };
         if interp_fill.is_some() && select.window.is_some() {
             return Err(Error::new(code::INVALID_USAGE_OF_RANGE_CLAUSE_EVERY));
@@ -150,8 +151,13 @@ impl Parser<'_> {
             select.group_by = self.comma_separated(Self::value)?;
         }
         if self.eat_word("having") {
-            select.having = Some(self.expression()?);
+            let having = self.expression()?;
+            select.having = Some(match lasting.take() {
+                Some(lasting) => Expr::Binary { op: BinaryOp::And, left: Box::new(lasting), right: Box::new(having) },
+                None => having,
+            });
         }
+        select.having = select.having.or(lasting);
         Ok(select)
     }
 
@@ -335,6 +341,26 @@ impl Parser<'_> {
                 Ok(Window::Count { count, sliding })
             })?,
         }))
+    }
+
+    /// `TRUE_FOR (duration)`: only windows that last so long, which is a condition on them.
+    fn true_for(&mut self) -> Result<Option<Expr>> {
+        if !self.eat_word("true_for") {
+            return Ok(None);
+        }
+        let shortest = self.parenthesised(|parser| {
+            if parser.at(TokenKind::Minus) {
+                return Err(Error::new(code::TRUE_FOR_DURATION_CANNOT_BE_NEGATIVE));
+            }
+            parser.window_duration()
+        })?;
+        let shortest = match shortest {
+            WindowDuration::Ticks(ticks) => Literal::Integer(ticks),
+            WindowDuration::Duration(duration) if duration.unit.is_calendar() => return Err(Error::new(code::CANNOT_USE_YEAR_OR_MONTH_AS_TRUE_FOR)),
+            WindowDuration::Duration(duration) => Literal::Duration(duration),
+        };
+        let duration = Expr::Pseudo { table: None, column: PseudoColumn::WindowDuration, text: "_wduration".into() };
+        Ok(Some(Expr::Binary { op: BinaryOp::GreaterEqual, left: Box::new(duration), right: Box::new(Expr::Literal(shortest)) }))
     }
 
     /// `(length [, offset]) [SLIDING (step)]`.

@@ -47,9 +47,10 @@ impl Parser<'_> {
             "tags" => Show::Tags(self.shown_table()?),
             "local" => {
                 self.expect_word("variables")?;
-                Show::LocalVariables
+                Show::LocalVariables { like: self.like()? }
             }
-            "variables" => Show::Variables,
+            // Only the longer form has a pattern.
+            "variables" => Show::Variables { like: None },
             "dnode" => {
                 let dnode = self.integer()?;
                 self.expect_word("variables")?;
@@ -142,7 +143,7 @@ impl Parser<'_> {
             return Ok(Show::List(*list));
         }
         if words == "CLUSTER" && self.eat_word("variables") {
-            return Ok(Show::Variables);
+            return Ok(Show::Variables { like: self.like()? });
         }
         match ShowList::ALL.iter().find(|list| list.keywords() == words) {
             Some(list) => Ok(Show::List(*list)),
