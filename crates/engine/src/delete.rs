@@ -34,6 +34,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
     let schema = table.schema();
     let mut condition = Condition { range: TimeRange::ALL, tags: None };
     if let Some(filter) = filter {
+        check_names(&schema, filter)?;
         condition.narrow(context, &database, &table, filter)?;
         // A supertable's rows go by time; TDengine 3.3 refuses children alone.
         if condition.tags.is_some() && condition.range == TimeRange::ALL {
@@ -62,11 +63,11 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
     let mut rows = 0;
     for uid in uids {
         context.cancel.check()?;
-        let found = count_rows(&snapshot, &schema, uid, condition.range, database.precision())?;
-        if found > 0 {
-            rows += found;
-            entries.push(Entry::Delete { uid, start: condition.range.start, end: condition.range.end });
-        }
+        let Some((found, extent)) = rows_in(&snapshot, &schema, uid, condition.range, database.precision())? else { continue };
+        rows += found;
+        // What subscribers are told of: the first and the last row. The whole range goes nevertheless, with whatever is written into it meanwhile.
+        let told = (extent != condition.range).then_some(extent);
+        entries.extend(told.into_iter().chain([condition.range]).map(|range| Entry::Delete { uid, start: range.start, end: range.end }));
     }
     if !entries.is_empty() {
         writing.append(entries)?;
@@ -74,11 +75,15 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
     Ok(rows)
 }
 
-/// Visible rows of a table in a range.
-fn count_rows(snapshot: &Snapshot, schema: &Schema, uid: Uid, range: TimeRange, precision: Precision) -> Result<u64> {
+/// How many visible rows a table has in a range, and from the first to the last of them.
+fn rows_in(snapshot: &Snapshot, schema: &Schema, uid: Uid, range: TimeRange, precision: Precision) -> Result<Option<(u64, TimeRange)>> {
     let key = schema.key().map(|column| (column.id, column.data_type));
     let request = ScanRequest { uid, key, columns: Vec::new(), range, descending: false, precision };
-    snapshot.scan(&request)?.try_fold(0, |rows, piece| Ok(rows + piece?.rows() as u64))
+    snapshot.scan(&request)?.try_fold(None, |found: Option<(u64, TimeRange)>, piece| {
+        let piece = piece?;
+        let (rows, extent) = found.unwrap_or((0, piece.range()));
+        Ok(Some((rows + piece.rows() as u64, TimeRange::new(extent.start.min(piece.range().start), extent.end.max(piece.range().end)))))
+    })
 }
 
 /// What a WHERE of DELETE says.
@@ -150,6 +155,20 @@ fn is_timestamp(schema: &Schema, expr: &Expr) -> bool {
         Expr::Pseudo { column: PseudoColumn::RowTimestamp, .. } => true,
         _ => false,
     }
+}
+
+/// Names come before what is done with them: 0x2602 for a column that is not there.
+fn check_names(schema: &Schema, filter: &Expr) -> Result<()> {
+    let mut unknown = None;
+    filter.walk(&mut |part| {
+        if let Expr::Column { name, .. } = part
+            && schema.tag(name).is_none()
+            && !schema.columns.iter().any(|column| *column.name == **name)
+        {
+            unknown = unknown.or(Some(name));
+        }
+    });
+    unknown.map_or(Ok(()), |name| Err(Error::with(code::INVALID_COLUMN_NAME, format!("Invalid column name: {name}"))))
 }
 
 /// Whether everything that a condition names is a tag or `tbname`, and it names one.

@@ -68,14 +68,14 @@ pub(crate) fn table(context: &StatementContext<'_>, name: &ObjectName, only_supe
     let sql = match &table {
         Table::Super(table) => {
             let (schema, options) = (table.schema(), table.options());
-            let mut sql = format!("CREATE STABLE `{}` ({}) TAGS ({})", table.name, definitions(&schema.columns), tag_definitions(&schema));
+            let mut sql = format!("CREATE STABLE {} ({}) TAGS ({})", quoted_name(&table.name), definitions(&schema.columns), tag_definitions(&schema));
             append_sma(&mut sql, &schema, &options);
             append_options(&mut sql, &options);
             sql
         }
-        _ if only_super => return Err(Error::with(code::STABLE_NOT_EXIST, "STable not exist")),
+        _ if only_super => return Err(Error::new(code::TABLE_IS_NOT_A_SUPER_TABLE)),
         Table::Normal(table) => {
-            let mut sql = format!("CREATE TABLE `{}` ({})", table.name, definitions(&table.schema().columns));
+            let mut sql = format!("CREATE TABLE {} ({})", quoted_name(&table.name), definitions(&table.schema().columns));
             append_options(&mut sql, &table.options());
             sql
         }
@@ -86,23 +86,42 @@ pub(crate) fn table(context: &StatementContext<'_>, name: &ObjectName, only_supe
     rows.finish()
 }
 
+/// A name as statements write it.
+fn quoted_name(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A text as statements write it, between quotes of the kind.
+fn quoted_text(text: &str, quote: char) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push(quote);
+    for character in text.chars() {
+        if character == quote || character == '\\' {
+            out.push(character);
+        }
+        out.push(character);
+    }
+    out.push(quote);
+    out
+}
+
 fn definitions(columns: &[Column]) -> String {
     let definition = |column: &Column| {
         let key = if column.primary_key { " PRIMARY KEY" } else { "" };
         let (encode, compress, level) = (column.encode.name(), column.compress.name(), column.level.name());
-        format!("`{}` {} ENCODE '{encode}' COMPRESS '{compress}' LEVEL '{level}'{key}", column.name, column.data_type)
+        format!("{} {} ENCODE '{encode}' COMPRESS '{compress}' LEVEL '{level}'{key}", quoted_name(&column.name), column.data_type)
     };
     columns.iter().map(definition).collect::<Vec<_>>().join(", ")
 }
 
 fn tag_definitions(schema: &Schema) -> String {
-    schema.tags.iter().map(|tag| format!("`{}` {}", tag.name, tag.data_type)).collect::<Vec<_>>().join(", ")
+    schema.tags.iter().map(|tag| format!("{} {}", quoted_name(&tag.name), tag.data_type)).collect::<Vec<_>>().join(", ")
 }
 
 /// SMA is written where not every column is in it.
 fn append_sma(sql: &mut String, schema: &Schema, options: &TableOptions) {
     let Some(sma) = &options.sma else { return };
-    let names: Vec<_> = schema.columns.iter().filter(|column| sma.contains(&column.id)).map(|column| format!("`{}`", column.name)).collect();
+    let names: Vec<_> = schema.columns.iter().filter(|column| sma.contains(&column.id)).map(|column| quoted_name(&column.name)).collect();
     if !names.is_empty() && names.len() < schema.columns.len() {
         // Writing to a string does not fail.
         let _ = write!(sql, " SMA({})", names.join(","));
@@ -114,25 +133,28 @@ fn append_options(sql: &mut String, options: &TableOptions) {
         let _ = write!(sql, " TTL {}", options.ttl);
     }
     if let Some(comment) = &options.comment {
-        let _ = write!(sql, " COMMENT '{comment}'");
+        let _ = write!(sql, " COMMENT {}", quoted_text(comment, '\''));
     }
 }
 
 fn create_child(database: &Database, child: &Child) -> String {
     let children = child.supertable.children();
     let tags = &children.schema().tags;
-    let names = tags.iter().map(|tag| format!("`{}`", tag.name)).collect::<Vec<_>>().join(", ");
+    let names = tags.iter().map(|tag| quoted_name(&tag.name)).collect::<Vec<_>>().join(", ");
     let literal = |position: usize| {
         let value = children.tag_value(position, child.slot);
-        let is_quoted = matches!(value, Value::Varchar(_) | Value::NChar(_) | Value::Json(_) | Value::VarBinary(_) | Value::Geometry(_));
-        match tag_text(&value, database.precision()) {
-            None => "NULL".to_owned(),
-            Some(text) if is_quoted => format!("\"{text}\""),
-            Some(text) => text,
+        match (tag_text(&value, database.precision()), &value) {
+            (None, _) => "NULL".to_owned(),
+            // `ins_tags` shows few digits; here every one counts.
+            (_, Value::Float(number)) => number.to_string(),
+            (_, Value::Double(number)) => number.to_string(),
+            (Some(text), Value::Varchar(_) | Value::NChar(_) | Value::Json(_)) => quoted_text(&text, '"'),
+            (Some(text), Value::VarBinary(_) | Value::Geometry(_)) => format!("\"{text}\""),
+            (Some(text), _) => text,
         }
     };
     let values = (0..tags.len()).map(literal).collect::<Vec<_>>().join(", ");
-    let mut sql = format!("CREATE TABLE `{}` USING `{}` ({names}) TAGS ({values})", child.name, child.supertable.name);
+    let mut sql = format!("CREATE TABLE {} USING {} ({names}) TAGS ({values})", quoted_name(&child.name), quoted_name(&child.supertable.name));
     append_options(&mut sql, &children.options(child.slot));
     sql
 }

@@ -299,6 +299,6 @@ pub(crate) fn columns(engine: &Engine, push: Push<'_>) {
 }
 
 fn column_row(table: &str, database: &str, kind: &str, name: &str, data_type: DataType) -> Vec<Value> {
-    let length = Value::Int(data_type.length() as i32);
+    let length = Value::Int(data_type.storage_length() as i32);
     vec![text(table), text(database), text(kind), text(name), text(data_type.to_string()), length, Value::Null, Value::Null, Value::Null]
 }

@@ -8,6 +8,7 @@ use embudo_types::{DataType, MAX_VARCHAR, Result, Value};
 use super::kernels::{Texts, Values};
 use super::{Function, FunctionCall, invalid_type, invalid_value};
 use crate::BoundExpr;
+use crate::binder::null_of;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "st_geomfromtext", arguments: (1, 1), doc: "The shape of a well-known text.", bind: from_text },
@@ -30,10 +31,12 @@ fn from_text(call: FunctionCall<'_>) -> Result<BoundExpr> {
 }
 
 fn as_text(call: FunctionCall<'_>) -> Result<BoundExpr> {
-    if !matches!(call.data_type(0), DataType::Geometry(_)) {
-        return Err(invalid_type(call.name));
-    }
     let data_type = DataType::Varchar(MAX_VARCHAR);
+    match call.data_type(0) {
+        DataType::Geometry(_) => {}
+        DataType::Null => return Ok(null_of(data_type)),
+        _ => return Err(invalid_type(call.name)),
+    }
     let function = |shapes: &[&[u8]], out: &mut Vec<u8>| {
         let mut text = String::new();
         let written = Reader(shapes[0]).shape(&mut text, 0).is_some();
