@@ -20,6 +20,7 @@ use pyo3::{
 };
 
 use crate::{
+    ending,
     error::{Failure, Outcome, misuse},
     fork::Owned,
     parameters,
@@ -102,7 +103,7 @@ impl Answering {
         };
         if !was_called {
             // Where the interpreter is ending or the loop is closed, nobody waits any more.
-            Python::try_attach(|py| {
+            ending::attach(|py| {
                 let deliver = self.port.bind(py).getattr("deliver")?;
                 port.event_loop.call_method1(py, "call_soon_threadsafe", (deliver,)).map(drop)
             });

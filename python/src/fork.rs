@@ -12,6 +12,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Called in the child of every fork.
 pub fn after_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    crate::ending::after_fork();
     crate::wait::after_fork();
     taos::after_fork();
     embudo_client::after_fork();

@@ -20,6 +20,7 @@ use pyo3::{
 };
 
 use crate::{
+    ending,
     error::{Outcome, misuse},
     parameters,
 };
@@ -121,7 +122,8 @@ pub fn reporter(progress: Option<Py<PyAny>>) -> impl FnMut(u64, u64) -> embudo_t
             return Ok(());
         }
         last = Some(Instant::now());
-        Python::attach(|py| function.call1(py, (written, all)).map(drop))
+        ending::attach(|py| function.call1(py, (written, all)).map(drop))
+            .unwrap_or(Ok(()))
             .map_err(|error| Error::internal(format!("the progress function raised {error}")).caused_by(error))
     }
 }

@@ -5,6 +5,7 @@ mod adbc;
 mod aio;
 mod arrays;
 mod calendar;
+mod ending;
 mod error;
 mod export;
 mod fork;
@@ -28,6 +29,7 @@ mod _embudo {
     use crate::{
         aio::{AsyncStatementResult, Call, Port, connect_later, start, start_close, start_ingest, start_lines, start_many, start_poll, start_version},
         arrays::Memory,
+        ending::at_exit,
         result::{StatementResult, Table},
         rows::RowStyle,
         session::{Session, connect, described, masked, parameter_names},
@@ -63,6 +65,7 @@ mod _embudo {
             keywords.set_item("after_in_child", module.getattr("after_fork")?)?;
             register.call((), Some(&keywords))?;
         }
+        module.py().import("atexit")?.call_method1("register", (module.getattr("at_exit")?,))?;
         Ok(())
     }
 }
