@@ -88,6 +88,7 @@ impl StatementContext<'_> {
             parameters: self.parameters.into(),
             memory: self.engine.query_memory().clone(),
             cancel: self.cancel.clone(),
+            analysis: None,
             scheduler: self.engine.scheduler().clone(),
         })
     }

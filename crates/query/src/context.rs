@@ -1,7 +1,7 @@
 //! What a query runs in: the session's facts, the tables it may see, and the means to stop it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use embudo_catalog::Catalog;
@@ -9,7 +9,7 @@ use embudo_expr::BindContext;
 use embudo_storage::Scheduler;
 use embudo_types::{Error, Precision, Result, Value, Zone, code};
 
-use crate::{Access, MemoryBudget};
+use crate::{Access, Analysis, MemoryBudget};
 
 /// Everything a statement's query needs from outside. NOW is fixed here, so that it is one value in the whole statement.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct QueryContext {
     pub memory: Arc<MemoryBudget>,
     /// Stops the query from another thread.
     pub cancel: CancelToken,
+    /// Counts what operators do, for EXPLAIN ANALYZE.
+    pub analysis: Option<Arc<Analysis>>,
     /// Runs the parallel parts of a query; results do not depend on how many threads it has.
     pub scheduler: Arc<Scheduler>,
 }
@@ -67,7 +69,16 @@ impl SystemTables for () {
 
 /// A flag that stops a running query at its next block; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<Cancel>);
+
+#[derive(Debug, Default)]
+struct Cancel {
+    asked: AtomicBool,
+    /// How often the query has looked.
+    checks: AtomicU64,
+    /// The look at which it finds that it shall stop; 0 where only [`CancelToken::cancel`] stops it.
+    at: u64,
+}
 
 impl CancelToken {
     /// A token that is not set.
@@ -75,18 +86,32 @@ impl CancelToken {
         Self::default()
     }
 
+    /// A token that stops the query when it looks for the `checks`th time.
+    pub fn after(checks: u64) -> Self {
+        Self(Arc::new(Cancel { at: checks, ..Cancel::default() }))
+    }
+
+    /// How often the query has looked whether it shall stop.
+    pub fn checks(&self) -> u64 {
+        self.0.checks.load(Ordering::Relaxed)
+    }
+
     /// Asks the query to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether [`cancel`](Self::cancel) was called.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.asked.load(Ordering::Relaxed)
     }
 
     /// An error where the query should stop.
     pub fn check(&self) -> Result<()> {
+        let checks = self.0.checks.fetch_add(1, Ordering::Relaxed) + 1;
+        if checks == self.0.at {
+            self.cancel();
+        }
         if self.is_cancelled() { Err(Error::new(code::QUERY_TERMINATED)) } else { Ok(()) }
     }
 }

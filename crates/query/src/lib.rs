@@ -6,6 +6,7 @@
 //! `embudo-expr`'s business; where rows lie is storage's and the catalogue's.
 
 mod access;
+mod analysis;
 mod array;
 mod bind;
 mod context;
@@ -16,6 +17,7 @@ mod run;
 mod window;
 
 pub use access::{Access, Reach, child_in_reach, children_in_reach, tags_in_reach};
+pub use analysis::Analysis;
 pub use bind::interval_grid;
 pub use bind::row_query::{RowInput, RowQuery, RowSource};
 pub use context::{CancelToken, QueryContext, SystemTables};

@@ -94,6 +94,7 @@ impl Fixture {
             parameters: Arc::from([]),
             memory: Arc::new(embudo_query::MemoryBudget::unlimited()),
             cancel: CancelToken::new(),
+            analysis: None,
             scheduler: Scheduler::new(threads),
         }
     }

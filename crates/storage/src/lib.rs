@@ -33,6 +33,6 @@ pub use options::{Damage, Figures, LogLevel, LogOptions, Recovery, StoreOptions}
 pub use rows::{BatchColumn, ColumnBatch, ColumnId, Entry, Sequence, SequenceRange, TIMESTAMP_COLUMN, TableRun, TablesBatch, TimeRange, Uid, is_storable};
 pub use scan::{Chunk, Piece, PieceData, Scan, ScanRequest};
 pub use scheduler::{Job, Scheduler};
-pub use snapshot::{LastRow, Snapshot};
+pub use snapshot::{FilesInRange, LastRow, Snapshot};
 pub use source::{Source, SourceRef, Tombstone};
 pub use store::{LogCursor, LogRecord, Store};

@@ -62,6 +62,11 @@ impl Scheduler {
         Self { shared, clock, threads, helpers: AtomicUsize::new(threads - 1) }
     }
 
+    /// Time on its clock since some fixed moment.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// Threads that parallel work may use, the caller counted.
     pub fn threads(&self) -> usize {
         self.threads

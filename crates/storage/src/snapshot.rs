@@ -31,6 +31,15 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+/// How many block files a range of time reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilesInRange {
+    /// Files with rows in it.
+    pub inside: usize,
+    /// Files without.
+    pub outside: usize,
+}
+
 /// A table's last row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastRow {
@@ -44,6 +53,15 @@ impl Snapshot {
     /// Last sequence that is visible.
     pub fn sequence(&self) -> Sequence {
         self.sequence
+    }
+
+    /// How many block files have rows in a range, and how many have none.
+    pub fn files_in(&self, range: TimeRange) -> FilesInRange {
+        let files = self.version.shards.iter().flat_map(|shard| &shard.files);
+        files.fold(FilesInRange::default(), |counted, file| {
+            let inside = usize::from(file.entry.range.overlaps(range));
+            FilesInRange { inside: counted.inside + inside, outside: counted.outside + 1 - inside }
+        })
     }
 
     /// Pieces of one table in key order.

@@ -68,6 +68,7 @@ fn owner_context(session: &Session, topic: &Topic) -> Result<QueryContext> {
         parameters: Arc::from([]),
         memory: engine.query_memory().clone(),
         cancel: CancelToken::new(),
+        analysis: None,
         scheduler: engine.scheduler().clone(),
     })
 }

@@ -200,6 +200,7 @@ impl Accumulator {
             let Some(statistics) = statistics else { return Ok(false) };
             known.push(statistics);
         }
+        scan.note_statistics(piece);
         let group = self.groups.number(partition, window, || bounds);
         self.make_room(plan);
         let mut done = Vec::with_capacity(known.len());

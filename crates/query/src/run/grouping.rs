@@ -51,7 +51,7 @@ fn of_rows(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryCon
 }
 
 fn of_table(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>, last_windows: Option<usize>) -> Result<Batch> {
-    let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+    let scan = Arc::new(TableScan::new(plan, context)?);
     if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
         // Nothing is asked, so not even a count comes back, as recorded.
         return Accumulator::new(plan, &context.memory)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
@@ -160,7 +160,7 @@ fn in_parts(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryCo
         }
         return spilling.finish(plan, grouped, context);
     }
-    let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+    let scan = Arc::new(TableScan::new(plan, context)?);
     if stage.keys.iter().all(|key| key.per_table) {
         let partitions = KnownPartitions::of(&stage.keys, &scan)?;
         let waiting = vec![Share::all(&partitions)];

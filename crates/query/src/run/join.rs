@@ -15,6 +15,7 @@ use super::block::{Batch, Batches, Block, Blocks};
 use super::join_match::{BATCH, Chunk, Held, Pair, batch, equal, near, nearest, rows_by_key, time_of};
 use super::relation::{ordered_blocks, ticks};
 use crate::QueryContext;
+use crate::analysis::{Operator, OperatorKind, counted};
 use crate::array::{RowKeys, concat_columns, null_array};
 use crate::bind::relation::Relation;
 use crate::context::CancelToken;
@@ -34,7 +35,8 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
     let left = Side::open(plan, false, of_left, precision, context)?;
     let right = Side::open(plan, true, of_right.filter(|column| *column < plan.right.relation.columns.len()), precision, context)?;
     let held = Held { cancel: context.cancel.clone(), reservation: Reservation::new(&context.memory), pairs: 0 };
-    Ok(Box::new(Join {
+    let operator = Operator::of(&**plan, OperatorKind::Join);
+    let join = Box::new(Join {
         plan: Arc::clone(plan),
         left,
         right,
@@ -43,7 +45,8 @@ pub(crate) fn run(plan: &Arc<JoinPlan>, relation: &Relation, inputs: &[usize], c
         driving_rows: 0,
         out: None,
         failed: false,
-    }))
+    });
+    Ok(counted(join, context.analysis.as_ref(), operator))
 }
 
 /// One side, being read.

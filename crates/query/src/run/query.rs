@@ -10,6 +10,7 @@ use super::limit::{Limits, limited};
 use super::select::{self, Needs};
 use super::sort;
 use crate::QueryContext;
+use crate::analysis::{Operator, OperatorKind, counted};
 use crate::bind::relation::Relation;
 use crate::plan::{Body, QueryPlan, SelectPlan, Stage, StageColumn, WindowPlan};
 
@@ -23,7 +24,9 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
             let plain = plan.order.is_empty() || time_order.is_some();
             let most = most.filter(|_| plain && !select.distinct && !by_group && plan.slimit.is_none());
             let (batches, ordered) = select::run(select, context, Needs { groups: by_group, time_order, most, last_windows: last_windows(plan, select) })?;
-            (if select.distinct { distinct::distinct(batches, select.shown, context) } else { batches }, ordered)
+            let operator = Operator::of(&**plan, OperatorKind::Union);
+            let distinct = |batches| counted(distinct::distinct(batches, select.shown, context), context.analysis.as_ref(), operator);
+            (if select.distinct { distinct(batches) } else { batches }, ordered)
         }
         Body::Union { left, right, casts, all } => {
             let (left, right) = (run(left, context)?, run(right, context)?);
@@ -35,7 +38,8 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
             });
             let batches: Batches = Box::new(left.chain(right));
             let shown = plan.columns.len();
-            (if *all { batches } else { distinct::distinct(batches, shown, context) }, false)
+            let batches = if *all { batches } else { distinct::distinct(batches, shown, context) };
+            (counted(batches, context.analysis.as_ref(), Operator::of(&**plan, OperatorKind::Union)), false)
         }
     };
     // SLIMIT picks groups before an order mixes their rows.
@@ -46,7 +50,7 @@ pub(crate) fn run(plan: &Arc<QueryPlan>, context: &Arc<QueryContext>) -> Result<
         batches = limited(batches, Limits { slimit: Some(groups), limit: None, per_group: false });
     }
     if !plan.order.is_empty() && !ordered {
-        batches = sort::sorted(batches, &plan.order, most, context)?;
+        batches = counted(sort::sorted(batches, &plan.order, most, context)?, context.analysis.as_ref(), Operator::of(&**plan, OperatorKind::Sort));
     }
     if slimit.is_some() || plan.limit.is_some() {
         batches = limited(batches, Limits { slimit, limit: plan.limit, per_group: plan.limit_per_group });

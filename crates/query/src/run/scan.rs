@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, BinaryArray, NullArray, PrimitiveArray};
 use arrow_buffer::ScalarBuffer;
 use embudo_catalog::Children;
 use embudo_expr::array_of_values;
-use embudo_storage::{ColumnId, Piece, Scan, ScanRequest, Snapshot, TIMESTAMP_COLUMN, TimeRange, Uid};
+use embudo_storage::{Chunk, ColumnId, Piece, Scan, ScanRequest, Snapshot, TIMESTAMP_COLUMN, TimeRange, Uid};
 use embudo_types::{DataType, Error, Precision, Result};
 use roaring::RoaringBitmap;
 
@@ -15,9 +15,12 @@ use super::block::{Block, Blocks, evaluate_condition};
 use super::merge;
 use super::time_slices::{CURSORS, Sample, slices};
 use super::vgroup::vgroup_of;
+use crate::QueryContext;
+use crate::analysis::{Analysis, Operator, OperatorKind, ScanFigures};
 use crate::array::{repeat, selected, take};
 use crate::bind::relation::{Column, ColumnSource, TableKind, TableOrigin};
 use crate::context::CancelToken;
+use crate::memory::bytes_of;
 use crate::plan::SelectPlan;
 
 /// Children that are asked for their number of rows before very many are merged.
@@ -54,11 +57,13 @@ pub(crate) struct TableScan {
     /// The other places.
     rest_columns: Vec<usize>,
     range: TimeRange,
+    /// What is read, where somebody asked for it.
+    figures: Option<(Arc<Analysis>, Arc<ScanFigures>)>,
 }
 
 impl TableScan {
     /// Decides which children qualify and what to load of them.
-    pub(crate) fn new(plan: &Arc<SelectPlan>, cancel: &CancelToken) -> Result<Self> {
+    pub(crate) fn new(plan: &Arc<SelectPlan>, context: &QueryContext) -> Result<Self> {
         let Some(origin) = plan.relation.table() else { return Err(Error::internal("a scan of what is no table")) };
         let tables = Tables::of(origin);
         let members = if plan.filter.never { Vec::new() } else { tables.qualifying(plan)? };
@@ -92,9 +97,14 @@ impl TableScan {
         }
         let filter_columns = (0..columns.len()).filter(|place| in_filter[*place]).collect();
         let rest_columns = (0..columns.len()).filter(|place| !in_filter[*place] && is_read[*place]).collect();
+        let figures = context.analysis.as_ref().map(|analysis| {
+            let figures = analysis.scan(Operator::of(origin, OperatorKind::Scan));
+            figures.open(members.len(), origin.snapshot.files_in(plan.filter.range));
+            (Arc::clone(analysis), figures)
+        });
         Ok(Self {
             plan: Arc::clone(plan),
-            cancel: cancel.clone(),
+            cancel: context.cancel.clone(),
             snapshot: origin.snapshot.clone(),
             key: origin.key(),
             precision: plan.relation.precision,
@@ -106,7 +116,15 @@ impl TableScan {
             filter_columns,
             rest_columns,
             range: plan.filter.range,
+            figures,
         })
+    }
+
+    /// Notes that a piece's statistics stand for its rows.
+    pub(crate) fn note_statistics(&self, piece: &Piece) {
+        if let Some((_, figures)) = &self.figures {
+            figures.skip(piece.rows());
+        }
     }
 
     /// The SELECT it reads for.
@@ -209,8 +227,28 @@ impl TableScan {
     /// The rows of a piece that the filter leaves; `None` where it leaves none.
     pub(crate) fn load(&self, child: usize, piece: &Piece, constants: &mut Constants) -> Result<Option<Block>> {
         self.cancel.check()?;
+        let block = self.filtered(child, piece, constants)?;
+        if let (Some((analysis, figures)), Some(block)) = (&self.figures, &block) {
+            analysis.note(&figures.out, block.rows);
+        }
+        Ok(block)
+    }
+
+    /// Loads columns of a piece.
+    fn columns(&self, piece: &Piece, places: &[usize]) -> Result<Chunk> {
+        let chunk = piece.load(places)?;
+        if let Some((_, figures)) = &self.figures {
+            figures.read(bytes_of(&chunk.columns) + 8 * chunk.timestamps.len());
+        }
+        Ok(chunk)
+    }
+
+    fn filtered(&self, child: usize, piece: &Piece, constants: &mut Constants) -> Result<Option<Block>> {
+        if let Some((_, figures)) = &self.figures {
+            figures.load(piece.rows());
+        }
         let Some(filter) = &self.plan.filter.rows else {
-            let chunk = piece.load(&self.rest_columns)?;
+            let chunk = self.columns(piece, &self.rest_columns)?;
             let rows = chunk.timestamps.len();
             let mut loaded = vec![nothing(); self.columns.len()];
             for (place, array) in self.rest_columns.iter().zip(chunk.columns) {
@@ -218,7 +256,7 @@ impl TableScan {
             }
             return self.block(child, rows, chunk.timestamps, &loaded, constants).map(Some);
         };
-        let chunk = piece.load(&self.filter_columns)?;
+        let chunk = self.columns(piece, &self.filter_columns)?;
         let rows = chunk.timestamps.len();
         let mut loaded = vec![nothing(); self.columns.len()];
         for (place, array) in self.filter_columns.iter().zip(chunk.columns) {
@@ -233,7 +271,7 @@ impl TableScan {
             return Ok(None);
         }
         if !self.rest_columns.is_empty() {
-            let rest = piece.load(&self.rest_columns)?;
+            let rest = self.columns(piece, &self.rest_columns)?;
             for (place, array) in self.rest_columns.iter().zip(rest.columns) {
                 loaded[*place] = array;
             }

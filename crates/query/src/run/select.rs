@@ -13,6 +13,7 @@ use super::parallel::RowScan;
 use super::scan::{InputSource, TableScan};
 use super::{grouping, interp, partition, relation, series};
 use crate::QueryContext;
+use crate::analysis::{Operator, OperatorKind, counted};
 use crate::array::{concat_columns, null_array, selected};
 use crate::bind::relation::Origin;
 use crate::plan::{SelectPlan, Stage};
@@ -41,8 +42,9 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Ne
         Stage::Series(stage) => (series::run(plan, stage, context)?, false),
         Stage::Interp(stage) => (interp::run(plan, stage, context)?, false),
     };
+    let batches = counted(batches, context.analysis.as_ref(), Operator::of(&**plan, OperatorKind::Stage));
     let batches = match &plan.fill {
-        Some(_) => fill::filled(batches, plan, context)?,
+        Some(_) => counted(fill::filled(batches, plan, context)?, context.analysis.as_ref(), Operator::of(&**plan, OperatorKind::Fill)),
         None => batches,
     };
     Ok((batches, ordered))
@@ -76,7 +78,7 @@ fn cells(item: &BoundExpr, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef
 /// Blocks of the relation, filtered: any order but that of a timeline that is asked for.
 pub(crate) fn blocks(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, time_order: bool) -> Result<Blocks> {
     if plan.relation.table().is_some() {
-        let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+        let scan = Arc::new(TableScan::new(plan, context)?);
         let children: Vec<usize> = (0..scan.children()).collect();
         return if time_order { scan.merged(&children, false) } else { Ok(scan.blocks(children, false)) };
     }
@@ -110,7 +112,7 @@ fn rows(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Needs) -> Re
             blocks(plan, context, false)?.filter_map(move |block| block.and_then(|block| project(&project_plan, &block.columns, block.rows, None)).transpose());
         return Ok((Box::new(batches), needs.time_order == Some(false) && plan.relation.ordered));
     }
-    let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+    let scan = Arc::new(TableScan::new(plan, context)?);
     let children: Vec<usize> = (0..scan.children()).collect();
     let Some(descending) = needs.time_order else {
         return Ok((Box::new(RowScan::new(plan, scan, context, needs.most)), false));
@@ -126,7 +128,7 @@ fn rows(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Needs) -> Re
 
 fn partitioned_rows(plan: &Arc<SelectPlan>, keys: &[crate::plan::KeyPlan], context: &Arc<QueryContext>) -> Result<Batches> {
     if keys.iter().all(|key| key.per_table) && plan.relation.table().is_some() {
-        let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+        let scan = Arc::new(TableScan::new(plan, context)?);
         let partitions = KnownPartitions::of(keys, &scan)?;
         let mut children: Vec<usize> = (0..scan.children()).collect();
         children.sort_by_key(|child| partitions.of_child[*child]);
@@ -157,7 +159,7 @@ pub(crate) fn joined(blocks: &[Block], plan: &SelectPlan) -> Result<Block> {
 
 /// One row a child table, whether it has rows or not.
 fn tables(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>) -> Result<Batches> {
-    let scan = TableScan::new(plan, &context.cancel)?;
+    let scan = TableScan::new(plan, context)?;
     let batch = project(plan, &scan.per_table_inputs(), scan.children(), None)?;
     Ok(Box::new(batch.into_iter().map(Ok)))
 }

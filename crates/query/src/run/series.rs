@@ -36,7 +36,7 @@ pub(crate) fn partitions(plan: &Arc<SelectPlan>, keys: &[KeyPlan], context: &Arc
         return Ok(Box::new(std::iter::once(Ok(blocks(plan, context, true)?))));
     }
     if plan.relation.table().is_some() && keys.iter().all(|key| key.per_table) {
-        let scan = Arc::new(TableScan::new(plan, &context.cancel)?);
+        let scan = Arc::new(TableScan::new(plan, context)?);
         let known = KnownPartitions::of(keys, &scan)?;
         let mut sets: Vec<Vec<usize>> = vec![Vec::new(); known.count];
         for (child, partition) in known.of_child.iter().enumerate() {

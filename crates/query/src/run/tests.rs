@@ -33,6 +33,7 @@ pub(crate) fn context(bytes: u64) -> Arc<QueryContext> {
         parameters: Arc::from([]),
         memory: Arc::new(MemoryBudget::new(bytes).spilling_to(vfs, "/spill".into())),
         cancel: CancelToken::new(),
+        analysis: None,
         scheduler,
     })
 }
