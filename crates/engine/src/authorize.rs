@@ -129,7 +129,7 @@ fn authorize_show(context: &StatementContext<'_>, show: &Show) -> Result<()> {
         Show::Alive { .. }
         | Show::Databases(_)
         | Show::Variables { .. }
-        | Show::LocalVariables { .. }
+        | Show::LocalVariables
         | Show::DnodeVariables { .. }
         | Show::Compact(_)
         | Show::Vnodes { .. }

@@ -85,7 +85,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, show: &Show) -> Result<Res
         Show::CreateView(name) => view_ddl::show_create(context, name),
         Show::CreateTopic(name) => crate::subscription::ddl::show_create(context, name),
         Show::Variables { like } => settings(like.as_deref(), variables().into_iter().filter(|(.., scope)| *scope != "client")),
-        Show::LocalVariables { like } => settings(like.as_deref(), variables().into_iter().filter(|(.., scope)| *scope != "server")),
+        Show::LocalVariables => settings(None, variables().into_iter().filter(|(.., scope)| *scope != "server")),
         Show::DnodeVariables { dnode, like } => {
             let mut rows = rows(context, INFORMATION, "ins_dnode_variables")?;
             rows.retain(0, |id| *id == Value::Int(*dnode as i32));

@@ -17,6 +17,7 @@ mod logic;
 mod murmur;
 mod number_format;
 mod pattern;
+mod reference;
 mod scope;
 pub mod series;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use binder::Binder;
 pub use bound::BoundExpr;
 pub use datum::{array_of_values, repeat, value_at};
 pub use murmur::{MURMUR_SEED, murmur3};
+pub use reference::reference;
 pub use scope::{BindContext, EmptyScope, Input, Scope};

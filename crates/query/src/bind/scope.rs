@@ -52,6 +52,11 @@ impl<'a> RowScope<'a> {
         Input { index, data_type: column.data_type, precision: column.precision }
     }
 
+    /// The column of the relation that an input is.
+    pub(crate) fn column_of(&self, input: usize) -> usize {
+        self.inputs.borrow()[input]
+    }
+
     /// Where the cells of an input come from.
     pub(crate) fn input_source(&self, input: usize) -> ColumnSource {
         self.relation.columns[self.inputs.borrow()[input]].source.clone()

@@ -235,7 +235,7 @@ fn bind_aggregate(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowSco
     let having = select.having.as_ref().map(|having| binder.bind_condition(having)).transpose()?;
     let found = scope.into_found();
     let mut keys: Vec<KeyPlan> = keys.into_iter().map(|key| key.plan).collect();
-    check_calls(select, &found, relation)?;
+    check_calls(select, &found, rows)?;
     let mut columns = found.columns;
     let companions = settle_companions(select, &mut columns, &found.companions, &mut keys, &found.aggregates, rows)?;
     let carrier = if companions.is_empty() { None } else { found.aggregates.iter().position(|call| call.kind() != Kind::Value) };
@@ -264,7 +264,8 @@ fn bind_aggregate(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowSco
 }
 
 /// Rules on which aggregates may stand together, and where.
-fn check_calls(select: &Select, found: &Found, relation: &Relation) -> Result<()> {
+fn check_calls(select: &Select, found: &Found, rows: &RowScope<'_>) -> Result<()> {
+    let relation = rows.relation();
     if select.window.is_some() && found.aggregates.is_empty() {
         return Err(match found.companions.first() {
             Some((column, _)) => Error::with(code::INVALID_USAGE_OF_EXPR, format!("Invalid usage of expr: {}", relation.columns[*column].label)),
@@ -282,6 +283,10 @@ fn check_calls(select: &Select, found: &Found, relation: &Relation) -> Result<()
         }
         if relation.is_system_table() && (call.needs_time_order() || matches!(name, "first" | "last" | "last_row" | "elapsed" | "leastsquares")) {
             return Err(Error::with(code::FUNCTION_IS_NOT_SUPPORTED_IN_SYSTEM, format!("{name} function is not supported in system table query")));
+        }
+        let is_timeline = |argument: &BoundExpr| argument.input_index().is_some_and(|input| relation.timeline == Some(rows.column_of(input)));
+        if name == "elapsed" && relation.timeline.is_some() && !call.arguments().first().is_some_and(is_timeline) {
+            return Err(Error::with(code::FUNCTION_SPECIFIC_TEXT, "ELAPSED function should take the primary timestamp column"));
         }
         if call.needs_time_order() && relation.timeline.is_none() {
             return Err(Error::with(code::VALID_PRIMARY_TIMESTAMP_REQUIRED, "Valid primary timestamp required"));

@@ -1,6 +1,7 @@
 //! The window clause and FILL: their rules and errors (spec/sql.md 5.8, 5.9).
 
 use embudo_expr::{BindContext, Binder};
+use embudo_sql::ast::expr::{Expr, PseudoColumn};
 use embudo_sql::ast::query::{Window, WindowDuration};
 use embudo_types::{DataType, Duration, DurationUnit, Error, Precision, Result, code};
 
@@ -48,6 +49,9 @@ pub(crate) fn bind(window: &Window, rows: &RowScope<'_>, context: &BindContext) 
                 return Err(Error::new(code::ONLY_SUPPORT_STATE_WINDOW_ON_INTEGER));
             }
             Ok(WindowPlan::State(bound))
+        }
+        Window::Event { start, end } if [start, end].into_iter().any(|condition| condition.any(&is_of_window)) => {
+            Err(Error::new(code::THE_TIME_PSEUDO_COLUMN_IS_ILLEGALLY))
         }
         Window::Event { start, end } => Ok(WindowPlan::Event { start: binder.bind_condition(start)?, end: binder.bind_condition(end)? }),
         Window::Count { count, sliding } => {
@@ -164,4 +168,9 @@ fn calendar_grid(length: Duration, offset: Option<WindowDuration>, sliding: Opti
         Some(_) => Err(Error::new(code::SLIDING_VALUE_NO_LARGER_THAN_THE)),
         None => Ok(Grid::calendar(length, offset, precision, &context.zone)),
     }
+}
+
+/// Whether a node is `_wstart`, `_wend` or `_wduration`.
+fn is_of_window(part: &Expr) -> bool {
+    matches!(part, Expr::Pseudo { column: PseudoColumn::WindowStart | PseudoColumn::WindowEnd | PseudoColumn::WindowDuration, .. })
 }

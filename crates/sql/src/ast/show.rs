@@ -71,11 +71,8 @@ pub enum Show {
         /// Pattern for names.
         like: Option<String>,
     },
-    /// SHOW LOCAL VARIABLES \[LIKE …\]: the client's.
-    LocalVariables {
-        /// Pattern for names.
-        like: Option<String>,
-    },
+    /// SHOW LOCAL VARIABLES: the client's.
+    LocalVariables,
     /// SHOW DNODE n VARIABLES \[LIKE …\].
     DnodeVariables {
         /// Node.

@@ -199,10 +199,7 @@ impl Display for Show {
                 f.write_str(if like.is_some() { "CLUSTER VARIABLES" } else { "VARIABLES" })?;
                 optional(f, " LIKE ", like.as_deref().map(Text))
             }
-            Self::LocalVariables { like } => {
-                f.write_str("LOCAL VARIABLES")?;
-                optional(f, " LIKE ", like.as_deref().map(Text))
-            }
+            Self::LocalVariables => f.write_str("LOCAL VARIABLES"),
             Self::DnodeVariables { dnode, like } => {
                 write!(f, "DNODE {dnode} VARIABLES")?;
                 optional(f, " LIKE ", like.as_deref().map(Text))

@@ -47,9 +47,9 @@ impl Parser<'_> {
             "tags" => Show::Tags(self.shown_table()?),
             "local" => {
                 self.expect_word("variables")?;
-                Show::LocalVariables { like: self.like()? }
+                Show::LocalVariables
             }
-            // Only the longer form has a pattern.
+            // Recorded: only CLUSTER VARIABLES and those of a node take a pattern.
             "variables" => Show::Variables { like: None },
             "dnode" => {
                 let dnode = self.integer()?;

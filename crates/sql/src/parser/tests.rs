@@ -123,3 +123,21 @@ fn parameters_are_counted_in_order() {
     assert_eq!(select.items[0].expr, Expr::Parameter(0));
     assert!(format!("{:?}", select.filter).contains("Parameter(2)"));
 }
+
+/// What stands between SQL fences of a page, without the semicolons.
+fn examples(page: &str) -> Vec<&str> {
+    let fenced = page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sql\n"));
+    fenced.flat_map(str::lines).map(|line| line.trim_end_matches(';')).collect()
+}
+
+#[test]
+fn the_reference_parses_and_prints_itself() {
+    let examples = examples(include_str!("../../../../docs/sql/statements.md"));
+    assert!(examples.len() > 90, "{}", examples.len());
+    for sql in examples {
+        let statement = parse(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        let printed = statement.to_string();
+        let again = parse(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+        assert_eq!(again.to_string(), printed);
+    }
+}
