@@ -53,9 +53,14 @@ impl Zone {
         if !info.dst().is_dst() {
             return info.offset().seconds();
         }
-        // The nearest transition out of daylight saving tells what standard time is.
-        let mut transitions = self.0.following(instant);
-        transitions.find(|transition| !transition.dst().is_dst()).map_or(info.offset().seconds() - 3_600, |transition| transition.offset().seconds())
+        // The nearest transitions out of daylight saving tell what standard time is; where that has changed meanwhile, the one that an hour was
+        // added to, else one that up to two were.
+        let after = self.0.following(instant).find(|transition| !transition.dst().is_dst()).map(|transition| transition.offset().seconds());
+        let before = self.0.preceding(instant).find(|transition| !transition.dst().is_dst()).map(|transition| transition.offset().seconds());
+        let summer = info.offset().seconds();
+        let near = [after, before];
+        let with = |is_saved: fn(i32) -> bool| near.into_iter().flatten().find(|standard| is_saved(summer - standard));
+        with(|saved| saved == 3_600).or_else(|| with(|saved| (1..=7_200).contains(&saved))).or(after).or(before).unwrap_or(summer - 3_600)
     }
 
     /// Whether daylight saving is in force, and the abbreviation, at an instant.
@@ -96,4 +101,25 @@ impl Zone {
 pub(crate) fn format_offset(seconds: i32, colon: bool) -> String {
     let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
     format!("{sign}{:02}{}{:02}", minutes / 60, if colon { ":" } else { "" }, minutes % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_time_is_what_summer_was_added_to() {
+        let second = |text: &str| text.parse::<Timestamp>().unwrap().as_second() * 1_000;
+        for (zone, instant, hours) in [
+            ("America/New_York", "2024-07-01T00:00:00Z", -5.0),
+            ("Australia/Lord_Howe", "2024-01-01T00:00:00Z", 10.5),
+            // Samoa changed its day, and its standard time with it, in summer.
+            ("Pacific/Apia", "2011-10-01T00:00:00Z", -11.0),
+            ("Pacific/Apia", "2012-01-01T00:00:00Z", 13.0),
+            ("Asia/Kolkata", "1950-01-01T00:00:00Z", 5.5),
+        ] {
+            let zone = Zone::named(zone).unwrap();
+            assert_eq!(f64::from(zone.standard_offset(second(instant), Precision::Milli)) / 3_600.0, hours, "{zone:?} {instant}");
+        }
+    }
 }
