@@ -289,8 +289,9 @@ fn to_timestamp(call: FunctionCall<'_>) -> Result<BoundExpr> {
 fn date(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let precision = precision_of(&call);
     let time = time_argument(&call, 0, precision)?;
-    let (zone, pieces) = (call.binder.context().zone.clone(), pieces("YYYY-MM-DD"));
-    let function = move |ticks: i64, out: &mut String| format_time(ticks, precision, &zone, &pieces, out);
+    let (zone, pieces, second) = (call.binder.context().zone.clone(), pieces("YYYY-MM-DD"), precision.ticks_per_second());
+    // The last fraction of a day before 1970 belongs to it, whatever TO_CHAR does.
+    let function = move |ticks: i64, out: &mut String| format_time(ticks.div_euclid(second) * second, precision, &zone, &pieces, out);
     let time = call.binder.to_type(time, DataType::BigInt)?;
     let data_type = DataType::Varchar(10);
     call.binder.call(TimeTexts { data_type, function }, vec![time], data_type)

@@ -104,8 +104,12 @@ impl Grid {
     pub fn end(&self, start: i64) -> i64 {
         match self {
             Self::Fixed { length, .. } => start.saturating_add(*length),
+            // Not from the start's time of day: where the clock skipped midnight, that is another.
             Self::Calendar { months, offset, precision, zone, .. } => {
-                zone.add_months(start.saturating_sub(*offset), *months, *precision).map_or(i64::MAX, |end| end.saturating_add(*offset))
+                let local = zone.local(start.saturating_sub(*offset), *precision);
+                let month = local.map(|local| i64::from(local.year()) * 12 + i64::from(local.month()) - 1);
+                // Behind the last year of the calendar there is no end.
+                month.map(|month| self.month_start(month + months)).filter(|end| *end > start).unwrap_or(i64::MAX)
             }
         }
     }
@@ -214,6 +218,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn months_end_where_the_next_begin() {
+        // Midnight of the first of May was skipped.
+        let grid = grid("1n", None, "Asia/Shanghai");
+        let (may, june) = (ticks("1948-04-30 16:00:00"), ticks("1948-05-31 15:00:00"));
+        assert_eq!((grid.last_start(may + 1), grid.end(may), grid.last_start(june)), (may, june, june));
+    }
+
     proptest! {
         #[test]
         fn every_tick_lies_in_its_windows(tick in -4_000_000_000_000_i64..4_000_000_000_000, length in 1_i64..100_000, step in 1_i64..100_000, offset in 0_i64..100_000) {
@@ -233,6 +245,7 @@ mod tests {
             let (start, second) = (grid.last_start(tick), tick - tick % 1_000);
             prop_assert!(start <= second, "{start} {tick}");
             prop_assert!(second < grid.end(start));
+            prop_assert_eq!(grid.last_start(grid.end(start)), grid.end(start));
         }
     }
 }
