@@ -13,6 +13,8 @@ use crate::block_file::{IndexPage, StatisticsSection};
 
 /// Parts with a lock of their own.
 const SHARDS: usize = 16;
+/// Parts that are remembered as read in part.
+const PARTLY_READ: usize = 4_096;
 /// Bytes that an entry takes beside its value.
 const OVERHEAD: usize = 128;
 
@@ -40,6 +42,8 @@ pub struct BlockCache {
     hits: AtomicU64,
     misses: AtomicU64,
     files: AtomicU64,
+    /// Hashes of parts that were read in part lately, each in the place that it says itself.
+    partly_read: Box<[AtomicU64]>,
 }
 
 #[derive(Default)]
@@ -83,7 +87,8 @@ impl BlockCache {
     pub fn new(bytes: u64) -> Arc<Self> {
         let budget = bytes as usize / SHARDS;
         let shards = std::array::from_fn(|_| Mutex::new(Shard { budget, ..Shard::default() }));
-        Arc::new(Self { shards, hits: AtomicU64::new(0), misses: AtomicU64::new(0), files: AtomicU64::new(0) })
+        let partly_read = (0..PARTLY_READ).map(|_| AtomicU64::new(0)).collect();
+        Arc::new(Self { shards, hits: AtomicU64::new(0), misses: AtomicU64::new(0), files: AtomicU64::new(0), partly_read })
     }
 
     /// Changes the bound.
@@ -121,6 +126,12 @@ impl BlockCache {
     /// Keeps a part of `bytes`, if it is not out of proportion to the cache.
     pub(crate) fn insert(&self, key: CacheKey, value: Cached, bytes: usize) {
         lock(self.shard(key)).insert(key, value, bytes + OVERHEAD);
+    }
+
+    /// Notes that a part is about to be read in part, and says whether it was before: who comes again is worth keeping it whole.
+    pub(crate) fn comes_again(&self, key: CacheKey) -> bool {
+        let hash = BuildHasherDefault::<FxHasher>::default().hash_one(key) | 1;
+        self.partly_read[(hash >> 20) as usize % PARTLY_READ].swap(hash, Ordering::Relaxed) == hash
     }
 
     /// Forgets all parts of a file.

@@ -64,6 +64,15 @@ impl Snapshot {
         })
     }
 
+    /// A time that no row of any table is after, found without a look at any; `None` where there is no row at all.
+    pub fn newest(&self) -> Option<i64> {
+        let of_shard = |shard: &ShardVersion| {
+            let in_files = shard.files.iter().map(|file| file.entry.range.end).max();
+            in_files.max(shard.memory().filter_map(|memory| memory.newest()).max())
+        };
+        self.version.shards.iter().filter_map(of_shard).max()
+    }
+
     /// Pieces of one table in key order.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
         self.scan_of(request, Of::Both)

@@ -229,16 +229,23 @@ fn last_windows_of(
     grid: &Grid,
     most: usize,
 ) -> Result<Accumulator> {
-    let Some(latest) = scan.latest()? else { return Accumulator::new(plan, &context.memory) };
-    let last = grid.last_start(latest);
+    let Some(latest) = scan.latest_bound()? else { return Accumulator::new(plan, &context.memory) };
+    let mut last = grid.last_start(latest);
     let length = grid.end(last).saturating_sub(last);
     let mut windows = most.max(1) as i64;
+    let mut is_bound = true;
     loop {
         let start = grid.last_start(last.saturating_sub(length.saturating_mul(windows - 1)));
         let part = Arc::new(scan.narrowed(TimeRange::new(start, i64::MAX)));
         let accumulator = accumulate(plan, stage, &part, Some(partitions), context, &Share::all(partitions))?;
         if accumulator.groups() >= most || start <= scan.range().start || windows >= i64::MAX / 8 || length.saturating_mul(windows) == i64::MAX {
             return Ok(accumulator);
+        }
+        if is_bound && accumulator.groups() == 0 {
+            // Rows that are newer are of other tables.
+            let Some(latest) = scan.latest()? else { return Ok(accumulator) };
+            (last, is_bound) = (grid.last_start(latest), false);
+            continue;
         }
         windows *= 8;
     }

@@ -137,6 +137,14 @@ impl TableScan {
         Self { range: self.range.intersection(range), ..self.clone() }
     }
 
+    /// A time that no row is after, be it of another table: of very many children cheaper than [`latest`](Self::latest).
+    pub(crate) fn latest_bound(&self) -> Result<Option<i64>> {
+        if self.children() <= SAMPLED {
+            return self.latest();
+        }
+        Ok(self.snapshot.newest().map(|newest| newest.min(self.range.end)))
+    }
+
     /// A time that no row of any child is after; `None` where there is no row.
     pub(crate) fn latest(&self) -> Result<Option<i64>> {
         let mut latest = None;

@@ -261,16 +261,18 @@ impl BlockFile {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Decodes a chunk and keeps it in the cache, or just the page or two that are asked of a large one.
+    /// Decodes a chunk and keeps it in the cache, or just the page or two that are asked of a large one; the second time whole, since a scan of tables
+    /// that share a block comes back for each of them.
     fn decode_cells(&self, chunk: &ChunkPlace, data_type: &ArrowType, bytes: &[u8], block_rows: usize, rows: &Range<usize>) -> Result<Cells> {
         self.verify(chunk.extent, bytes)?;
         let at = |error: Error| locate(&self.path, chunk.extent.offset, &error);
-        if rows.len() < PAGE_ROWS && block_rows > 2 * PAGE_ROWS && chunk.extent.length > SMALL_CHUNK {
+        let key = CacheKey { file: self.number, offset: chunk.extent.offset };
+        if rows.len() < PAGE_ROWS && block_rows > 2 * PAGE_ROWS && chunk.extent.length > SMALL_CHUNK && !self.cache.comes_again(key) {
             return decode_rows(chunk.codec, data_type, block_rows, bytes, rows.clone()).map_err(at);
         }
         let cells = decode(chunk.codec, data_type, block_rows, bytes).map_err(at)?;
         let size = cells.array.get_array_memory_size() + cells.present.as_ref().map_or(0, |present| present.inner().len());
-        self.cache.insert(CacheKey { file: self.number, offset: chunk.extent.offset }, Cached::Cells(cells.clone()), size);
+        self.cache.insert(key, Cached::Cells(cells.clone()), size);
         Ok(cut(cells, block_rows, rows))
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct MemoryTable {
     tables: AtomicU64,
     first: AtomicU64,
     last: AtomicU64,
+    /// Greatest timestamp of any table, known before the row is.
+    newest: AtomicI64,
 }
 
 /// A part of the table map.
@@ -125,7 +127,13 @@ impl MemoryTable {
             tables: AtomicU64::new(0),
             first: AtomicU64::new(0),
             last: AtomicU64::new(0),
+            newest: AtomicI64::new(i64::MIN),
         }
+    }
+
+    /// A time that no row of any table is after; `None` where there is none.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        Some(self.newest.load(Ordering::Acquire)).filter(|newest| *newest > i64::MIN)
     }
 
     fn grow(&self, bytes: u64) {
@@ -210,9 +218,8 @@ impl MemoryTable {
 
     /// Adds rows whose keys ascend (see `resolve::normalize`). The caller is the shard's one writer; sequences never go back.
     pub(crate) fn append(&self, batch: &ColumnBatch, sequence: Sequence) -> Result<()> {
-        if batch.rows() == 0 {
-            return Ok(());
-        }
+        let Some(newest) = batch.timestamps.last() else { return Ok(()) };
+        self.newest.fetch_max(*newest, Ordering::AcqRel);
         let (mut incoming, mut arena) = (Incoming::new(batch), Vec::new());
         self.append_run(batch.uid, &mut incoming, 0..batch.rows(), sequence, &mut arena)?;
         self.append_to_arena(&mut incoming, &arena, sequence);
@@ -222,6 +229,7 @@ impl MemoryTable {
 
     /// Adds the rows of those tables that belong to `shard` among `shards`; each run's keys ascend.
     pub(crate) fn append_tables(&self, batch: &TablesBatch, sequence: Sequence, shard: usize, shards: usize) -> Result<()> {
+        self.newest.fetch_max(batch.rows.timestamps.iter().copied().max().unwrap_or(i64::MIN), Ordering::AcqRel);
         let (mut incoming, mut arena) = (Incoming::new(&batch.rows), Vec::new());
         let mut start = 0;
         for run in &batch.runs {
