@@ -132,6 +132,10 @@ _HINTS: dict[str, str] = {
     "DATABASE_NOT_EXIST": "SHOW DATABASES lists what there is; CREATE DATABASE IF NOT EXISTS makes one",
     "AUTHENTICATION_FAILURE": "user and password belong into the DSN or the keywords user= and password=; the default is root/taosdata",
     "TABLE_DOES_NOT_EXIST": "SHOW TABLES and SHOW STABLES list what there is; names are lower case unless quoted by backticks",
+    "FAIL_TO_GET_TABLE_INFO_ERROR": "SHOW TABLES and SHOW STABLES list what there is; names are lower case unless quoted by backticks",
+    "INVALID_COLUMN_NAME": "DESCRIBE lists the columns; names are lower case unless quoted by backticks, texts stand in single quotes",
+    "FUNC_NOT_EXISTS": "the documentation lists the functions that there are, by family",
+    "VALUE_TOO_LONG_FOR_COLUMN_TAG": "ALTER TABLE ... MODIFY COLUMN lengthens a column; ingest() does it itself, or cuts with truncate=True",
     "TIMESTAMP_DATA_OUT_OF_RANGE": "rows older than the database's KEEP are refused; integers are ticks in the database's PRECISION",
 }
 
@@ -162,8 +166,9 @@ def _class_of(code: int, name: str) -> type[Error]:
     return OperationalError
 
 
-def exception(code: int, name: str, message: str, *, position: int | None = None, status: int | None = None) -> Error:
-    """The exception of a TDengine code; the extension calls this for every failure."""
+def exception(code: int, name: str, message: str, *, position: int | None = None, status: int | None = None, system: bool = False) -> Error:
+    """The exception of a TDengine code; the extension calls this for every failure. ``system`` tells one of files or sockets."""
     # Codes that stand twice in TDengine's table end in their number.
     plain = name.removesuffix(f"_{code:04X}")
-    return _class_of(code, plain)(message, code, code_name=plain, position=position, http_status=status, hint=_HINTS.get(plain))
+    kind = OperationalError if system and plain == "INTERNAL_ERROR" else _class_of(code, plain)
+    return kind(message, code, code_name=plain, position=position, http_status=status, hint=_HINTS.get(plain))

@@ -55,7 +55,7 @@ pub fn bad_value(message: impl Into<String>) -> Failure {
     Failure::Database(Error::with(code::OUT_OF_RANGE, message))
 }
 
-/// Makes the exception by `embudo.errors.exception(code, name, message, position=, status=)`.
+/// Makes the exception by `embudo.errors.exception(code, name, message, position=, status=, system=)`.
 fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     static FACTORY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let made = FACTORY.get_or_try_init(py, || py.import("embudo.errors")?.getattr("exception").map(Bound::unbind)).and_then(|factory| {
@@ -65,6 +65,9 @@ fn to_python(py: Python<'_>, error: &Error) -> PyErr {
         }
         if let Some(status) = error.source().and_then(|source| source.downcast_ref::<HttpStatus>()) {
             keywords.set_item("status", status.status)?;
+        }
+        if error.source().is_some_and(|source| source.is::<std::io::Error>()) {
+            keywords.set_item("system", true)?;
         }
         factory.call(py, (error.code().0, error.code().name(), error.message()), Some(&keywords))
     });

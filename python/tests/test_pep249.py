@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
 import pickle
 from typing import Any
 
@@ -157,6 +158,27 @@ def test_errors_say_what_and_where(conn: embudo.Connection) -> None:
         conn.execute("SELEC 1")
     with pytest.raises(conn.ProgrammingError):
         conn.execute("CREATE TABLE 123")
+
+
+def test_errors_help(conn: embudo.Connection, tmp_path: pathlib.Path) -> None:
+    """What a new user does wrong first: the class is right, and something says what to do."""
+    conn.execute("CREATE TABLE t (ts TIMESTAMP, v INT, s VARCHAR(4))")
+    for sql, kind, help_ in (
+        ("SELECT * FROM missing", embudo.ProgrammingError, "SHOW TABLES"),
+        ("SELECT missing FROM t", embudo.ProgrammingError, "DESCRIBE"),
+        ("SELECT missing(v) FROM t", embudo.ProgrammingError, "documentation"),
+        ("INSERT INTO t VALUES (1, 1, 'abcdef')", embudo.DataError, "truncate"),
+    ):
+        with pytest.raises(kind) as caught:
+            conn.execute(sql)
+        assert help_ in "\n".join(caught.value.__notes__), sql
+    with pytest.raises(embudo.ProgrammingError) as caught:
+        conn.execute("SELECT v\n FORM t")
+    assert caught.value.position is None or "^" in caught.value.__notes__[-1]
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(embudo.OperationalError, match="opening"):
+        embudo.connect(file)
 
 
 def test_a_result_is_read_once(filled: embudo.Connection) -> None:

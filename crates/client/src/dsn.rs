@@ -274,7 +274,7 @@ impl Dsn {
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let Some(key) = option_keys(self.transport).find(|key| key.name == name || key.aliases.contains(&name)) else {
             let known: Vec<_> = option_keys(self.transport).map(|key| key.name).collect();
-            return Err(invalid(format!("unknown option '{name}' for a {} connection; known are {}", self.transport.name(), known.join(", "))));
+            return Err(invalid(format!("unknown option '{name}' of {} connections; known are {}", self.transport.name(), known.join(", "))));
         };
         match key.name {
             "database" => self.database = (!value.is_empty()).then(|| value.into()),
