@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check_targets.sh: `cargo check` for the platforms of the release that this machine is not; those that cannot be tried are named.
+# check_targets.sh [TARGET...]: `cargo check` for the platforms of the release that this machine is not; those that cannot be tried are named.
 # C sources among the dependencies need a compiler for the target: CC_<target>, else zig from the path or as Python's package ziglang.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,6 +26,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 installed=$(rustup target list --installed 2>/dev/null || true)
 while read -r target zig_name; do
+  if [ $# -gt 0 ] && ! printf '%s\n' "$@" | grep -qx "$target"; then continue; fi
   variable=${target//-/_}
   if ! grep -qx "$target" <<<"$installed"; then
     echo "$target: skipped: rustup target add $target"

@@ -135,7 +135,7 @@ _HINTS: dict[str, str] = {
     "FAIL_TO_GET_TABLE_INFO_ERROR": "SHOW TABLES and SHOW STABLES list what there is; names are lower case unless quoted by backticks",
     "INVALID_COLUMN_NAME": "DESCRIBE lists the columns; names are lower case unless quoted by backticks, texts stand in single quotes",
     "FUNC_NOT_EXISTS": "the documentation lists the functions that there are, by family",
-    "VALUE_TOO_LONG_FOR_COLUMN_TAG": "ALTER TABLE ... MODIFY COLUMN lengthens a column, as ingest() does, which also cuts with truncate=True",
+    "VALUE_TOO_LONG_FOR_COLUMN_TAG": "ALTER TABLE ... MODIFY COLUMN lengthens a column; ingest() does it too, or cuts with truncate=True",
     "TIMESTAMP_DATA_OUT_OF_RANGE": "rows older than the database's KEEP are refused; integers are ticks in the database's PRECISION",
 }
 

@@ -1,4 +1,4 @@
-"""The programs of TDengine's connector page, unchanged, embedded (EMBUDO_DSN) and over REST."""
+"""The programs of TDengine's connector page, unchanged, over every transport: where it is not REST, EMBUDO_DSN leads there."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ INSERT = (
 )
 
 
-@pytest.fixture(params=["embedded", "rest"])
-def url(request: pytest.FixtureRequest, server: embudo.Server, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "embedded":
-        monkeypatch.setenv("EMBUDO_DSN", ":memory:tests")
-        return "http://localhost:6041"
-    return server.url
+@pytest.fixture(params=["embedded", "rest", "websocket", "native"])
+def url(request: pytest.FixtureRequest, server: embudo.Server, native_dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "rest":
+        return server.url
+    places = {"embedded": ":memory:tests", "websocket": server.ws_dsn, "native": native_dsn}
+    monkeypatch.setenv("EMBUDO_DSN", places[request.param])
+    return "http://localhost:6041"
 
 
 @pytest.fixture
