@@ -181,7 +181,8 @@ fn to_iso8601(call: FunctionCall<'_>) -> Result<BoundExpr> {
         }
         _ => return Err(invalid_type(call.name)),
     };
-    let own = (data_type == DataType::Timestamp).then(|| call.arguments[0].precision());
+    let context = call.binder.context();
+    let own = (data_type == DataType::Timestamp).then(|| (call.arguments[0].precision(), context.zone.standard_offset(context.now, Precision::Nano)));
     let function = move |ticks: i64, out: &mut String| write_iso8601(ticks, own, &zone, suffix.as_deref(), out);
     let FunctionCall { binder, mut arguments, .. } = call;
     arguments.truncate(1);
@@ -215,7 +216,7 @@ fn offset_of(text: &str) -> Option<i32> {
     allowed.then_some(if east { seconds } else { -seconds })
 }
 
-fn write_iso8601(ticks: i64, own: Option<Precision>, zone: &Zone, suffix: Option<&str>, out: &mut String) -> Option<()> {
+fn write_iso8601(ticks: i64, own: Option<(Precision, i32)>, zone: &Zone, suffix: Option<&str>, out: &mut String) -> Option<()> {
     use std::fmt::Write;
     let sign = usize::from(ticks < 0);
     let (unit, digits) = match count_digits(ticks) + sign {
@@ -236,11 +237,11 @@ fn write_iso8601(ticks: i64, own: Option<Precision>, zone: &Zone, suffix: Option
     if digits > 0 {
         let _ = write!(out, ".{fraction:0digits$}");
     }
-    match suffix {
-        Some(suffix) => out.push_str(suffix),
-        // What was read in another precision than its own has no right answer; there is the recorded one.
-        None if own.is_some_and(|own| own.digits() != digits) => out.push_str(&write_offset(zone.standard_offset(second, Precision::Milli))),
-        None => out.push_str(&write_offset(offset)),
+    match (suffix, own) {
+        (Some(suffix), _) => out.push_str(suffix),
+        // What was read in another precision than its own has no right answer; recorded is the standard offset of today.
+        (None, Some((own, standard))) if own.digits() != digits => out.push_str(&write_offset(standard)),
+        (None, _) => out.push_str(&write_offset(offset)),
     }
     Some(())
 }

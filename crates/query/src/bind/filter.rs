@@ -57,12 +57,12 @@ pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindCo
 
 /// Window bounds do not exist before windows do.
 fn check(filter: &Expr) -> Result<()> {
-    let is_window =
-        |part: &Expr| matches!(part, Expr::Pseudo { column: PseudoColumn::WindowStart | PseudoColumn::WindowEnd | PseudoColumn::WindowDuration, .. });
-    let is_query = |part: &Expr| matches!(part, Expr::Pseudo { column: PseudoColumn::QueryStart | PseudoColumn::QueryEnd | PseudoColumn::QueryDuration, .. });
-    if filter.any(&is_window) {
-        return Err(Error::new(code::WSTART_WEND_AND_WDURATION_CAN_ONLY));
+    for (column, name) in [(PseudoColumn::WindowStart, "_wstart"), (PseudoColumn::WindowEnd, "_wend"), (PseudoColumn::WindowDuration, "_wduration")] {
+        if filter.any(&|part: &Expr| matches!(part, Expr::Pseudo { column: found, .. } if *found == column)) {
+            return Err(Error::with(code::WSTART_WEND_AND_WDURATION_CAN_ONLY, format!("There mustn't be {name}")));
+        }
     }
+    let is_query = |part: &Expr| matches!(part, Expr::Pseudo { column: PseudoColumn::QueryStart | PseudoColumn::QueryEnd | PseudoColumn::QueryDuration, .. });
     if filter.any(&is_query) {
         return Err(Error::new(code::SOME_FUNCTIONS_ARE_ALLOWED_ONLY_IN));
     }

@@ -21,11 +21,11 @@ pub struct CreateUser {
     pub hosts: Vec<String>,
     /// TOTPSEED.
     pub totp_seed: Option<String>,
-    /// ALLOW_TOKEN_NUM.
+    /// `ALLOW_TOKEN_NUM`.
     pub token_limit: Option<TokenLimit>,
 }
 
-/// ALLOW_TOKEN_NUM.
+/// `ALLOW_TOKEN_NUM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenLimit {
     /// DEFAULT.
@@ -58,7 +58,7 @@ pub struct TokenOptions {
     pub provider: Option<String>,
     /// TTL in days, 0 for ever.
     pub ttl: Option<i64>,
-    /// EXTRA_INFO.
+    /// `EXTRA_INFO`.
     pub extra: Option<String>,
 }
 
@@ -79,7 +79,7 @@ pub enum AlterUser {
     DropHosts(Vec<String>),
     /// TOTPSEED.
     TotpSeed(String),
-    /// ALLOW_TOKEN_NUM.
+    /// `ALLOW_TOKEN_NUM`.
     TokenLimit(TokenLimit),
 }
 

@@ -152,9 +152,9 @@ pub enum Statement {
     },
     /// DROP USER.
     DropUser(String),
-    /// CREATE TOTP_SECRET FOR USER.
+    /// CREATE `TOTP_SECRET` FOR USER.
     CreateTotpSecret(String),
-    /// DROP TOTP_SECRET FROM USER.
+    /// DROP `TOTP_SECRET` FROM USER.
     DropTotpSecret(String),
     /// CREATE TOKEN.
     CreateToken(Box<CreateToken>),

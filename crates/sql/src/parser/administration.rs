@@ -115,7 +115,7 @@ impl Parser<'_> {
         }
     }
 
-    /// After CREATE TOTP_SECRET (`preposition` FOR) or DROP TOTP_SECRET (FROM).
+    /// After CREATE `TOTP_SECRET` (`preposition` FOR) or DROP `TOTP_SECRET` (FROM).
     pub(super) fn totp_user(&mut self, preposition: &str) -> Result<String> {
         self.expect_word(preposition)?;
         self.expect_word("user")?;
