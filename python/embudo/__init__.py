@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from embudo.pool import ConnectionPool
     from embudo.redirect import install_as_taos
     from embudo.rows import dict_row, named_row, tuple_row
+    from embudo.statement import Statement
     from embudo.subscription import Message, Subscription
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "OperationalError",
     "ProgrammingError",
     "Server",
+    "Statement",
     "Subscription",
     "Time",
     "TimeFromTicks",
@@ -114,6 +116,7 @@ _LAZY = {
     "Server": "connection",
     "Cursor": "cursor",
     "Message": "subscription",
+    "Statement": "statement",
     "Subscription": "subscription",
     "IngestResult": "ingest",
     "install_as_taos": "redirect",

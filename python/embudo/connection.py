@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from embudo.ingest import IngestResult, Progress
     from embudo.rows import RowFactory
+    from embudo.statement import Statement
     from embudo.subscription import Subscription
 
 __all__ = ["Connection", "Server", "connect"]
@@ -148,6 +149,16 @@ class Connection(SessionView, Generic[RowT]):
     ) -> Cursor[RowT]:
         """Runs one statement for every row of parameters: see :meth:`Cursor.executemany`."""
         return self.cursor().executemany(sql, rows, timeout=timeout)
+
+    def statement(self, sql: str) -> Statement:
+        """Prepares an INSERT that is bound column by column, table by table; parameters of other statements go with :meth:`execute`.
+
+        Raises:
+            ProgrammingError: the statement is wrong, or no INSERT.
+        """
+        from embudo.statement import Statement
+
+        return Statement(self._session, sql)
 
     def ingest(
         self,
