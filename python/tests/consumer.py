@@ -6,6 +6,9 @@ from typing import Any, assert_type
 
 import embudo
 import embudo.aio
+import taos
+import taosrest
+import taosws
 
 
 def blocking() -> None:
@@ -22,6 +25,26 @@ def blocking() -> None:
         assert_type(message, embudo.Message)
     with embudo.ConnectionPool(":memory:") as pool, pool.connection() as lent:
         assert_type(lent, embudo.Connection[Any])
+    with conn.statement("INSERT INTO t VALUES (?, ?)") as statement:
+        statement.bind({"ts": [1], "v": [None]}, table=None)
+        assert_type(statement.execute(), int)
+    try:
+        conn.execute("SELEC")
+    except embudo.ProgrammingError as error:
+        assert_type(error.errno, int)
+        assert_type(error.position, int | None)
+    for batch in conn.execute("SELECT 1").batches(rows=10):
+        assert_type(len(batch), int)
+    with conn.serve() as server:
+        assert_type(server.dsn, str)
+
+
+def shims() -> None:
+    native = taos.connect(host="localhost")
+    assert_type(native, taos.TaosConnection)
+    assert_type(native.query("SELECT 1").fetch_all(), list[tuple[Any, ...]])
+    assert_type(taosrest.connect(url="http://localhost:6041").query("SELECT 1"), taosrest.Result)
+    assert_type(taosws.connect("taosws://localhost").cursor(), taosws.Cursor)
 
 
 async def asynchronous() -> None:
@@ -30,3 +53,5 @@ async def asynchronous() -> None:
         assert_type(await cursor.fetchall(), list[dict[str, Any]])
         async for row in cursor:
             assert_type(row, dict[str, Any])
+    async with embudo.aio.ConnectionPool(":memory:", size=2) as pool, pool.connection() as lent:
+        assert_type(lent, embudo.aio.Connection[Any])
