@@ -4,6 +4,7 @@ use embudo_expr::aggregate::Kind;
 use embudo_expr::{BindContext, Binder, BoundExpr, Input, Scope};
 use embudo_sql::ast::expr::{Expr, Literal, PseudoColumn};
 use embudo_sql::ast::query::{Fill, Select, SortItem, Window};
+use embudo_storage::TimeRange;
 use embudo_types::{Code, DataType, Error, Precision, Result, Value, code};
 
 use super::filter;
@@ -72,7 +73,7 @@ pub(crate) fn bind(select: &Select, order_by: &[SortItem], context: &QueryContex
         Shape { aggregate: true, .. } => bind_aggregate(select, &items, keys, &rows, &bind_context)?,
         Shape { series: Some(_), .. } => bind_series(select, &items, keys, &rows, &bind_context)?,
         Shape { interp: true, .. } => bind_interp(select, &items, keys, &rows, &bind_context)?,
-        _ => bind_rows(select, &items, keys, &rows, &bind_context)?,
+        _ => bind_rows(select, &items, keys, &filter, &rows, &bind_context)?,
     };
     let fill = bind_fill(select, &items[..shown], &items, &bound, &filter, &bind_context)?;
     let inputs = rows.into_inputs();
@@ -199,7 +200,7 @@ fn bind_driver(select: &Select, rows: &RowScope<'_>, keys: &mut Vec<Key>) -> Res
     Ok(())
 }
 
-fn bind_rows(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowScope<'_>, context: &BindContext) -> Result<Staged> {
+fn bind_rows(select: &Select, items: &[Item], keys: Vec<Key>, filter: &Filter, rows: &RowScope<'_>, context: &BindContext) -> Result<Staged> {
     let binder = Binder::new(context, rows);
     let bound = items.iter().map(|item| binder.bind(&item.expr)).collect::<Result<Vec<_>>>()?;
     let having = select.having.as_ref().map(|having| binder.bind_condition(having)).transpose()?;
@@ -211,7 +212,9 @@ fn bind_rows(select: &Select, items: &[Item], keys: Vec<Key>, rows: &RowScope<'_
     if select.tags_only && !all_per_table {
         return Err(Error::new(code::INVALID_SELECTED_EXPRESSION));
     }
-    let stage = if select.tags_only || (select.distinct && is_super && all_per_table && keys.is_empty()) {
+    // Conditions on rows leave out tables that have none such.
+    let of_any_row = filter.rows.is_none() && filter.range == TimeRange::ALL;
+    let stage = if select.tags_only || (select.distinct && is_super && all_per_table && keys.is_empty() && of_any_row) {
         Stage::Tables
     } else {
         Stage::Rows { keys: keys.into_iter().map(|key| key.plan).collect() }
