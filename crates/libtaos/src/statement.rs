@@ -78,9 +78,10 @@ impl Prepared {
         Ok(fields)
     }
 
-    /// What each bound column stands for: all `?`, but table and tags of an open INSERT.
+    /// What each bound column stands for: all `?`, but table and tags of an open INSERT, and tags that were given apart.
     fn column_fields<'a>(&self, fields: &'a [StatementField]) -> Vec<&'a StatementField> {
-        fields.iter().filter(|field| !self.table_is_open || field.role == FieldRole::Column).collect()
+        let all = !self.table_is_open && self.tags.is_empty();
+        fields.iter().filter(|field| all || field.role == FieldRole::Column).collect()
     }
 
     /// Changes the table.
@@ -99,7 +100,7 @@ impl Prepared {
 
     /// Adds rows to the table that is set, or as all cells of their statement.
     fn bind(&mut self, columns: Vec<BoundColumn>) -> Result<()> {
-        if self.table_is_open {
+        if self.table_is_open || !self.tags.is_empty() {
             // Tags make the child at its first rows; later ones of the table need them no more.
             let tags = std::mem::take(&mut self.tags);
             return self.statement.bind(vec![TableBind { name: self.table.clone(), tags, columns }]);
@@ -156,7 +157,12 @@ impl Inner {
     }
 
     unsafe fn set_tags(&mut self, tags: *const MultiBind) -> Result<()> {
-        self.allow(&[Step::TableSet, Step::TagsSet])?;
+        let prepared = self.prepared_insert()?;
+        if prepared.table_is_open {
+            self.allow(&[Step::TableSet, Step::TagsSet])?;
+        } else {
+            self.allow(&[Step::Prepared, Step::TagsSet, Step::Executed])?;
+        }
         let prepared = self.prepared_insert()?;
         let fields = prepared.fields()?;
         let fields: Vec<_> = fields.iter().filter(|field| field.role == FieldRole::Tag).collect();

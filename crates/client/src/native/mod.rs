@@ -102,11 +102,12 @@ impl NativeDriver {
     fn query(&self, sql: &str, request_id: Option<u64>) -> Result<ResultSet> {
         let connection = self.connection()?;
         let text = c_text(sql)?;
-        let handle = match request_id {
+        let handle = match (request_id, self.library.taos_query_with_reqid()) {
             // SAFETY: a connection that is there and a text.
-            Some(id) => unsafe { self.library.taos_query_with_reqid()?(connection.handle, text.as_ptr(), id as i64) },
+            (Some(id), Ok(function)) => unsafe { function(connection.handle, text.as_ptr(), id as i64) },
+            // Ids are for logs; libraries of old know none.
             // SAFETY: as above.
-            None => unsafe { self.library.taos_query()?(connection.handle, text.as_ptr()) },
+            _ => unsafe { self.library.taos_query()?(connection.handle, text.as_ptr()) },
         };
         Answer::new(self.library, handle, connection)?.into_result_set()
     }

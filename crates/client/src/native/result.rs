@@ -10,7 +10,10 @@ use arrow_schema::{Schema, SchemaRef};
 use embudo_types::{DataType, Error, Outcome, Precision, Result, ResultSet, arrow, code};
 use embudo_wire::raw_block;
 
-use super::{abi::NAME_BYTES, library::Library};
+use super::{
+    abi::{Field, NAME_BYTES},
+    library::Library,
+};
 
 /// A result of the library, which is freed with this.
 pub struct Answer {
@@ -72,10 +75,13 @@ impl Answer {
         if fields.len() < count {
             return Err(self.library.last_error());
         }
-        let extended = match self.library.taos_fetch_fields_e() {
+        // What a decimal's digits are only newer libraries tell, as only newer servers have decimals.
+        let is_decimal = |field: &Field| DataType::from_id(field.data_type as u8, 0).is_ok_and(|data_type| matches!(data_type, DataType::Decimal(..)));
+        let extended = if fields.iter().any(is_decimal) {
             // SAFETY: as above.
-            Ok(function) => unsafe { slice(function(self.handle), count) },
-            Err(_) => &[],
+            unsafe { slice(self.library.taos_fetch_fields_e()?(self.handle), count) }
+        } else {
+            &[]
         };
         let described = fields.iter().enumerate().map(|(at, field)| {
             let data_type = match (DataType::from_id(field.data_type as u8, field.bytes.max(0) as u32)?, extended.get(at)) {

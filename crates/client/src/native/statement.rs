@@ -20,6 +20,9 @@ use crate::{
     statement::{BoundColumn, Statement, TableBind, fitted, parameter, tables, wrong_count},
 };
 
+/// What a child is named while nobody has named it, to be told its fields. None is made of that name.
+const DESCRIBED: &str = "embudo_described";
+
 /// A statement of a native session.
 pub struct NativeStatement {
     open: Arc<Open>,
@@ -162,16 +165,21 @@ impl NativeStatement {
 
     fn first_fields(&self) -> Result<Vec<StatementField>> {
         let mut fields = Vec::new();
+        let has_using = literal::words(&self.sql).iter().any(|word| self.sql[word.clone()].eq_ignore_ascii_case("using"));
         if self.table_is_open {
-            if self.table.is_none() {
-                return Err(Error::new(code::STMT_TABLE_NAME_NOT_SET));
+            match (&self.table, has_using) {
+                (Some(_), _) => {}
+                // The supertable tells them, whatever the child is named; it is named anew before it is bound.
+                (None, true) => self.open.set_table(DESCRIBED)?,
+                (None, false) => return Err(Error::new(code::STMT_TABLE_NAME_NOT_SET)),
             }
-            fields.push(StatementField { name: "tbname".into(), data_type: DataType::Varchar(192), precision: Precision::Milli, role: FieldRole::Table });
-            if literal::words(&self.sql).iter().any(|word| self.sql[word.clone()].eq_ignore_ascii_case("using")) {
-                fields.extend(self.first_fields_of(self.open.library.taos_stmt_get_tag_fields()?, FieldRole::Tag)?);
-            }
+            fields.push(StatementField { name: "tbname".into(), data_type: DataType::Varchar(269), precision: Precision::Milli, role: FieldRole::Table });
         }
-        fields.extend(self.first_fields_of(self.open.library.taos_stmt_get_col_fields()?, FieldRole::Column)?);
+        let columns = self.first_fields_of(self.open.library.taos_stmt_get_col_fields()?, FieldRole::Column)?;
+        if has_using && literal::placeholders(&self.sql).len() > columns.len() + fields.len() {
+            fields.extend(self.first_fields_of(self.open.library.taos_stmt_get_tag_fields()?, FieldRole::Tag)?);
+        }
+        fields.extend(columns);
         Ok(fields)
     }
 
@@ -191,7 +199,9 @@ impl NativeStatement {
 
     fn bind_table(&mut self, table: TableBind) -> Result<()> {
         let name = table.name.or_else(|| self.table.clone());
-        if let Some(name) = name.as_deref().filter(|_| self.table_is_open && self.table.as_deref() != name.as_deref()) {
+        // Tags of the first kind come behind the name of their table, each time.
+        let is_new = self.table != name || (!self.open.is_second && !table.tags.is_empty());
+        if let Some(name) = name.as_deref().filter(|_| self.table_is_open && is_new) {
             self.set_table(name)?;
         }
         let zone = self.zone.clone();

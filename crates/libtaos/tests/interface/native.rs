@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use embudo_client::{BoundColumn, ConnectOptions, Driver, Dsn, LineOptions, LineProtocol, RawMessage, TableBind, TimeUnit, connect};
+use embudo_client::{BoundColumn, ConnectOptions, Driver, Dsn, FieldRole, LineOptions, LineProtocol, RawMessage, TableBind, TimeUnit, connect};
 use embudo_types::{
     Code, DataType, Error, Result, Value, code,
     subscription::{OffsetReset, SubscribeOptions},
@@ -130,6 +130,18 @@ fn an_old_library_does_what_it_can() {
     statement.bind(vec![table("c", tags(3, "y"), rows(START, vec![Some(9)], vec![None]))]).unwrap();
     assert_eq!(statement.execute().unwrap(), 1);
     assert!(driver.prepare("INSERT INTO s VALUES(?").is_err());
+    // A table that stands in the statement, with tags that do not; and fields that are told before a table is named.
+    let mut statement = driver.prepare("INSERT INTO d USING s TAGS(?, ?) VALUES(?, ?, ?)").unwrap();
+    let roles: Vec<_> = statement.fields().unwrap().iter().map(|field| field.role).collect();
+    assert_eq!(roles, [FieldRole::Tag, FieldRole::Tag, FieldRole::Column, FieldRole::Column, FieldRole::Column]);
+    statement.bind(vec![TableBind { name: None, tags: tags(4, "z"), columns: rows(START, vec![Some(11)], vec![None]) }]).unwrap();
+    assert_eq!(statement.execute().unwrap(), 1);
+    assert_eq!(texts(&*driver, "SELECT v, g, name FROM s WHERE TBNAME = 'd'", &[]), ["11 4 z"]);
+    let mut statement = driver.prepare("INSERT INTO ? USING s TAGS(?, ?) VALUES(?, ?, ?)").unwrap();
+    assert_eq!(statement.fields().unwrap().len(), 6);
+    statement.bind(vec![table("e", tags(5, ""), rows(START, vec![Some(12)], vec![None]))]).unwrap();
+    assert_eq!(statement.execute().unwrap(), 1);
+    assert_eq!(texts(&*driver, "SELECT DISTINCT TBNAME FROM s WHERE v >= 11", &[]), ["d", "e"]);
 
     // Lines go one by one where a text of them cannot.
     assert_eq!(driver.write_lines("m,host=a v=1i 1700000000000\n\nm,host=b v=2i 1700000000000\n", &lines(None, 0)).unwrap().total_rows, 2);
@@ -141,8 +153,10 @@ fn an_old_library_does_what_it_can() {
     assert_eq!(driver.execute("SELECT * FROM s", &[]).err().unwrap().code(), code::DATABASE_NOT_SPECIFIED);
     driver.execute("USE d", &[]).unwrap();
 
+    // Ids are for logs alone.
     let request = embudo_client::Request { sql: "SELECT 1", request_id: Some(7), ..embudo_client::Request::default() };
-    assert_names(driver.run(&request), "taos_query_with_reqid", "3.0.3.0");
+    driver.run(&request).unwrap();
+    assert_names(driver.execute("SELECT CAST(1.5 AS DECIMAL(10, 2))", &[]), "taos_fetch_fields_e", "3.3.6.0");
     assert_names(driver.write_lines("m,host=a v=1i 1700000000000", &lines(None, 5)), "taos_schemaless_insert_raw_ttl_with_reqid", "3.0.3.0");
     assert_names(driver.write_lines("m,host=a v=1i 1700000000000", &lines(Some("host"), 0)), "taos_schemaless_insert_raw_ttl_with_reqid_tbname_key", "3.3.2.0");
     assert_names(driver.set_timezone("Asia/Tokyo"), "taos_options_connection", "3.3.5.0");
