@@ -105,7 +105,7 @@ def libtaos() -> Path:
     return folder
 
 
-def on_libtaos(prepare: Callable[[Path], list[str]], *, over_websocket: bool = True) -> Callable[[str], None]:
+def on_libtaos(prepare: Callable[[Path], list[str]]) -> Callable[[str], None]:
     """A program on our C library, embedded and over WebSocket; `prepare` is given the library's folder and gives the command."""
 
     def run(url: str) -> None:
@@ -113,9 +113,8 @@ def on_libtaos(prepare: Callable[[Path], list[str]], *, over_websocket: bool = T
         command = prepare(library)
         environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
         subprocess.run(command, env={**environment, "EMBUDO_DSN": ":memory:"}, check=True, timeout=900)
-        if over_websocket:
-            host, _, port = url.removeprefix("http://").rpartition(":")
-            subprocess.run([*command, host, port], env=environment, check=True, timeout=900)
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        subprocess.run([*command, host, port], env=environment, check=True, timeout=900)
 
     return run
 
@@ -206,7 +205,7 @@ CLIENTS: dict[str, Callable[[str], None]] = {
     "taospy 2.8.10 (taos) on our libtaos": on_libtaos(lambda _: [python_with(["taospy==2.8.10"]), str(HERE / "taos_native.py")]),
     "driver-go v3.7.6 with cgo on our libtaos": on_libtaos(go_program),
     "a C program on our libtaos": on_libtaos(c_program),
-    "a C program on our libtaos, under valgrind": on_libtaos(checked_c_program, over_websocket=False),
+    "a C program on our libtaos, under valgrind": on_libtaos(checked_c_program),
     "influxdb 5.3.2 and influxdb-client 1.50.0": python_client(["influxdb==5.3.2", "influxdb-client==1.50.0"], "influxdb_clients.py"),
     "requests of Grafana and Telegraf": script("requests_of_tools.py"),
     "Debian's prometheus": debian(
