@@ -45,6 +45,11 @@ impl Database {
         drop(self.writing());
     }
 
+    /// Whether a table is there now.
+    pub fn has_table(&self, uid: Uid) -> bool {
+        self.contents().table_by_uid(uid).is_some()
+    }
+
     /// A table by number as it was when the record of `sequence` was written; `None` where that is not known any more.
     pub fn logged_table(&self, uid: Uid, sequence: Sequence) -> Option<LoggedTable> {
         let table = match self.contents().past_table(uid, sequence) {

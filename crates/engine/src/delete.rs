@@ -32,12 +32,12 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
         context.require_table(RightSet::WRITE, &database, &table)?;
     }
     let schema = table.schema();
-    let mut condition = Condition { range: TimeRange::ALL, tags: None };
+    let mut condition = Condition { range: TimeRange::ALL, tags: Vec::new() };
     if let Some(filter) = filter {
         check_names(&schema, filter)?;
         condition.narrow(context, &database, &table, filter)?;
         // A supertable's rows go by time; TDengine 3.3 refuses children alone.
-        if condition.tags.is_some() && condition.range == TimeRange::ALL {
+        if !condition.tags.is_empty() && condition.range == TimeRange::ALL {
             return Err(Error::new(code::INVALID_INPUT));
         }
     }
@@ -46,7 +46,7 @@ pub(crate) fn execute(context: &StatementContext<'_>, name: &ObjectName, filter:
     }
     let uids = match &table {
         Table::Super(supertable) => {
-            let mut uids = uids_of(context, &database, supertable, condition.tags)?;
+            let mut uids = uids_of(context, &database, supertable, Expr::joined(BinaryOp::And, condition.tags))?;
             if let Reach::Children(conditions) = &reach {
                 let children = supertable.children();
                 let slots = embudo_query::children_in_reach(conditions, &children, database.precision(), &context.query_context())?;
@@ -89,8 +89,8 @@ fn rows_in(snapshot: &Snapshot, schema: &Schema, uid: Uid, range: TimeRange, pre
 /// What a WHERE of DELETE says.
 struct Condition {
     range: TimeRange,
-    /// On tags and `tbname`, joined by AND.
-    tags: Option<Expr>,
+    /// On tags and `tbname`, all of which must hold.
+    tags: Vec<Expr>,
 }
 
 fn not_a_range() -> Error {
@@ -113,10 +113,7 @@ impl Condition {
                 self.range = self.range.intersection(TimeRange::new(tick(low)?, tick(high)?));
             }
             _ if matches!(table, Table::Super(_)) && is_on_tags(&schema, expr) => {
-                self.tags = Some(match self.tags.take() {
-                    None => expr.clone(),
-                    Some(before) => before.and(expr.clone()),
-                });
+                self.tags.push(expr.clone());
             }
             _ => return Err(not_a_range()),
         }

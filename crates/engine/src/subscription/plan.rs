@@ -147,10 +147,14 @@ impl Transcriber {
     pub fn transcribe(&mut self, record: &LogRecord) -> Result<Part> {
         let mut part = Part::default();
         let meta = self.plan.topic.source.meta();
+        let mut told = None;
         for entry in record.entries.iter() {
             match entry {
                 Entry::Meta(bytes) => self.events(record.sequence, bytes, meta != TopicMeta::None, &mut part)?,
+                // The first entry of a table's deletion tells of its rows, another one of the whole range.
+                Entry::Delete { uid, .. } if told == Some(*uid) => {}
                 Entry::Delete { uid, start, end } if meta != TopicMeta::None && self.is_here(*uid) => {
+                    told = Some(*uid);
                     if let Some(view) = self.view(*uid, record.sequence)? {
                         let column = view.table.schema.columns[0].name.to_string();
                         part.meta.push(MetaEvent::Delete { table: view.table.name.to_string(), column, start: *start, end: *end });
@@ -172,7 +176,9 @@ impl Transcriber {
             }
             // A supertable is in every shard, as it is in every vgroup of TDengine.
             let is_here = event.kind == TableKind::Super || self.is_here(event.uid);
-            if delivered && is_here && self.delivers(&event, sequence)? {
+            // Of a table that is not there any more only its end is told.
+            let is_known = matches!(event.event, MetaEvent::Drop { .. }) || self.plan.database.has_table(event.uid);
+            if delivered && is_here && is_known && self.delivers(&event, sequence)? {
                 part.meta.push(event.event);
             }
         }
@@ -196,7 +202,11 @@ impl Transcriber {
         }
     }
 
+    /// A table as it was; `None` where the topic leaves it out, or it is not there any more.
     fn view(&mut self, uid: Uid, sequence: Sequence) -> Result<Option<Arc<View>>> {
+        if !self.plan.database.has_table(uid) {
+            return Ok(None);
+        }
         if let Some(view) = self.tables.get(&uid) {
             return Ok(view.clone());
         }
