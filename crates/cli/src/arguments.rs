@@ -90,6 +90,15 @@ pub struct ServeOptions {
     /// Let the listeners without login listen beyond this machine, where their address says so [default: false]
     #[arg(long, env = "EMBUDO_OPEN_LISTENERS", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     pub open_listeners: Option<bool>,
+    /// Answer statements that fail over REST with an HTTP status of their own, as taosAdapter's httpCodeServerError [default: false]
+    #[arg(long, env = "EMBUDO_HTTP_CODE_SERVER_ERROR", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub http_code_server_error: Option<bool>,
+    /// Rows of a result over REST, as taosAdapter's restfulRowLimit; further ones are left out [default: no limit]
+    #[arg(long, value_name = "NUMBER", env = "EMBUDO_RESTFUL_ROW_LIMIT")]
+    pub restful_row_limit: Option<usize>,
+    /// Let schemaless writing over HTTP make databases, as taosAdapter's smlAutoCreateDB [default: false]
+    #[arg(long, env = "EMBUDO_SML_AUTO_CREATE_DB", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub sml_auto_create_db: Option<bool>,
     /// How much to log on standard error [default: warn]
     #[arg(long, value_name = "LEVEL", env = "EMBUDO_LOG")]
     pub log: Option<LogLevel>,

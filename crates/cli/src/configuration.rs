@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use embudo_server::{ListenerOptions, ServerOptions, TlsOptions};
+use embudo_server::{AdapterOptions, ListenerOptions, ServerOptions, TlsOptions};
 use embudo_types::{Error, Result, Zone, code};
 use serde::Deserialize;
 
@@ -32,6 +32,9 @@ struct File {
     collectd: Option<String>,
     collectd_types: Option<PathBuf>,
     open_listeners: Option<bool>,
+    http_code_server_error: Option<bool>,
+    restful_row_limit: Option<usize>,
+    sml_auto_create_db: Option<bool>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
 }
@@ -89,6 +92,11 @@ impl Configuration {
         }
         server.collectd_types = options.collectd_types.or(file.collectd_types);
         server.open_listeners = options.open_listeners.or(file.open_listeners).unwrap_or(false);
+        server.adapter = AdapterOptions {
+            http_code_server_error: options.http_code_server_error.or(file.http_code_server_error).unwrap_or(false),
+            restful_row_limit: options.restful_row_limit.or(file.restful_row_limit),
+            sml_auto_create_db: options.sml_auto_create_db.or(file.sml_auto_create_db).unwrap_or(false),
+        };
         Ok(Self {
             data,
             memory_limit: options.memory_limit.or(file.memory_limit).map(|text| size("memory-limit", &text)).transpose()?,
@@ -179,5 +187,8 @@ mod tests {
             let options = ServeOptions { data: data(), statement_timeout: Some(number), ..ServeOptions::default() };
             assert!(Configuration::resolve(options).is_err(), "{number}");
         }
+        let options = ServeOptions { data: data(), restful_row_limit: Some(7), sml_auto_create_db: Some(true), ..ServeOptions::default() };
+        let adapter = Configuration::resolve(options).unwrap().server.adapter;
+        assert!(adapter.sml_auto_create_db && !adapter.http_code_server_error && adapter.restful_row_limit == Some(7));
     }
 }

@@ -45,6 +45,8 @@ pub struct Form {
     pub timing: bool,
     /// Whether it is compressed.
     pub gzip: bool,
+    /// Rows at most.
+    pub row_limit: usize,
 }
 
 /// Encodes one result.
@@ -58,6 +60,8 @@ pub struct Producer {
     current: Option<(RecordBatch, usize)>,
     sink: Sink,
     metrics: Arc<Metrics>,
+    /// Rows that may still be encoded.
+    rows_left: usize,
 }
 
 /// Bytes to send, and what produces the rest.
@@ -80,7 +84,8 @@ pub fn first_piece(session: Arc<Session>, result: ResultSet, form: &Form, starte
     };
     let encoder = Encoder::new(&result.schema, &form.options)?;
     encoder.begin(sink.text());
-    let mut producer = Box::new(Producer { session, started, timing: form.timing, encoder, batches, current: None, sink, metrics });
+    let rows_left = form.row_limit;
+    let mut producer = Box::new(Producer { session, started, timing: form.timing, encoder, batches, current: None, sink, metrics, rows_left });
     producer.advance()?;
     producer.piece()
 }
@@ -103,10 +108,13 @@ impl Producer {
     fn piece(mut self: Box<Self>) -> Result<Piece> {
         let begun = Instant::now();
         while let Some((batch, from)) = &mut self.current {
-            let until = (*from + STEP_ROWS).min(batch.num_rows());
+            let until = (*from + STEP_ROWS.min(self.rows_left)).min(batch.num_rows());
             self.encoder.rows(batch, *from..until, self.sink.text())?;
+            self.rows_left -= until - *from;
             *from = until;
-            if until == batch.num_rows() {
+            if self.rows_left == 0 {
+                self.current = None;
+            } else if until == batch.num_rows() {
                 self.advance()?;
             }
             let ready = self.sink.settle()?;

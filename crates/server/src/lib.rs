@@ -6,8 +6,10 @@
 //! One folder a protocol (`rest`, `websocket`, `ingest`), all on the same parts: `authentication` (who asks), `turns` (who runs when), `answer` (a result
 //! as a body, piece by piece), `compression`, `metrics`, `connections` (sockets, limits, the graceful stop).
 
+mod adapter_options;
 mod answer;
 mod authentication;
+mod budget;
 mod compression;
 mod connections;
 mod incoming;
@@ -31,6 +33,7 @@ use embudo_engine::Engine;
 use embudo_types::{Error, Result};
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinHandle};
 
+pub use adapter_options::AdapterOptions;
 pub use options::{DEFAULT_PORT, ListenerOptions, LogControl, ServerOptions, TlsOptions};
 pub use version::AdvertisedVersion;
 

@@ -38,7 +38,13 @@ pub struct Metrics {
     rows_affected: Counter,
     failed_logins: Counter,
     connections: Gauge,
+    held: Family<HeldLabels, Gauge>,
     memory: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HeldLabels {
+    what: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,7 +75,7 @@ impl Metrics {
         let request_duration = Family::<PathLabels, Histogram>::new_with_constructor(durations);
         let statement_duration = durations();
         let (rows_sent, rows_affected, failed_logins) = (Counter::default(), Counter::default(), Counter::default());
-        let (connections, memory) = (Gauge::default(), Gauge::default());
+        let (connections, memory, held) = (Gauge::default(), Gauge::default(), Family::<HeldLabels, Gauge>::default());
         registry.register("http_requests", "Requests by path and status", requests.clone());
         registry.register_with_unit("http_request_duration", "Time until an answer's head", Unit::Seconds, request_duration.clone());
         registry.register("statement_errors", "Statements that failed, by TDengine's code", errors.clone());
@@ -83,9 +89,10 @@ impl Metrics {
         registry.register("rows_affected", "Rows that statements, lines and listeners wrote or removed", rows_affected.clone());
         registry.register("failed_logins", "Logins with a wrong name or password", failed_logins.clone());
         registry.register("connections", "Open connections, WebSockets among them", connections.clone());
+        registry.register_with_unit("held", "Large requests that are not carried out yet, and replies that clients have not read", Unit::Bytes, held.clone());
         registry.register_with_unit("resident_memory", "Memory of the process", Unit::Bytes, memory.clone());
         registry.register_collector(Box::new(EngineCollector(Arc::downgrade(engine))));
-        Arc::new(Self { registry, requests, request_duration, errors, statement_duration, rows_sent, rows_affected, failed_logins, connections, memory })
+        Arc::new(Self { registry, requests, request_duration, errors, statement_duration, rows_sent, rows_affected, failed_logins, connections, held, memory })
     }
 
     /// A request was answered.
@@ -125,6 +132,13 @@ impl Metrics {
         ConnectionGuard(self.connections.clone())
     }
 
+    /// Bytes that requests and replies hold now.
+    pub fn held(&self, requests: usize, replies: usize) {
+        for (what, bytes) in [("requests", requests), ("replies", replies)] {
+            self.held.get_or_create(&HeldLabels { what }).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+
     /// The text of all of them; looks at every store, so that it takes its time where there are many.
     pub fn text(&self) -> Result<String, fmt::Error> {
         if let Some(bytes) = resident_memory() {
@@ -157,13 +171,16 @@ impl fmt::Debug for EngineCollector {
 /// A number of a database: its name, what it is, whether it only grows, and how it is got.
 type DatabaseFigure = (&'static str, &'static str, MetricType, fn(&embudo_engine::StoreFigures) -> u64);
 
-const OF_DATABASES: [DatabaseFigure; 11] = [
+const OF_DATABASES: [DatabaseFigure; 14] = [
     ("memory_rows", "Rows in memory, not yet in files", MetricType::Gauge, |figures| figures.memory_rows),
     ("memory_bytes", "Memory of rows that are not yet in files", MetricType::Gauge, |figures| figures.memory_bytes),
     ("last_cache_bytes", "Memory of the last values", MetricType::Gauge, |figures| figures.last_cache_bytes),
     ("file_rows", "Rows in block files", MetricType::Gauge, |figures| figures.file_rows),
     ("file_bytes", "Bytes of block files", MetricType::Gauge, |figures| figures.file_bytes),
     ("files", "Block files", MetricType::Gauge, |figures| figures.files),
+    ("packed_files", "Block files that are packed", MetricType::Gauge, |figures| figures.packed_files),
+    ("merges", "Merges of block files, packing among them", MetricType::Counter, |figures| figures.merges),
+    ("merged_bytes", "Bytes that merges of block files wrote", MetricType::Counter, |figures| figures.merged_bytes),
     ("wal_bytes", "Bytes of the write-ahead log", MetricType::Gauge, |figures| figures.log_bytes),
     ("wal_segments", "Segments of the write-ahead log", MetricType::Gauge, |figures| figures.log_segments),
     ("block_cache_bytes", "Memory of the block cache", MetricType::Gauge, |figures| figures.cache_bytes),
@@ -175,9 +192,15 @@ impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let Some(engine) = self.0.upgrade() else { return Ok(()) };
         let figures = engine.figures();
+        // All databases share one budget.
+        let rows = figures.databases.first().map(|(_, store)| store);
         for (name, help, value) in [
             ("sessions", "Open sessions of the engine", figures.sessions),
             ("statements_running", "Statements that run, or whose rows are not all taken", figures.statements),
+            ("query_memory_bytes", "Memory that running queries hold", figures.query_bytes),
+            ("query_memory_limit_bytes", "Memory that queries may hold together", figures.query_limit),
+            ("row_memory_bytes", "Memory of rows of all databases that are not yet in files", rows.map_or(0, |store| store.budget_bytes)),
+            ("row_memory_limit_bytes", "Memory that these may take", rows.map_or(0, |store| store.budget_limit)),
         ] {
             ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
@@ -238,6 +261,10 @@ mod tests {
             "embudo_memory_rows{database=\"d\"} 2",
             "embudo_block_cache_hits_total{database=\"d\"} 0",
             "# TYPE embudo_wal_bytes gauge",
+            "embudo_merges_total{database=\"d\"} 0",
+            "embudo_packed_files{database=\"d\"} 0",
+            "embudo_query_memory_bytes 0",
+            "# TYPE embudo_row_memory_limit_bytes gauge",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }

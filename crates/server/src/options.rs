@@ -9,7 +9,7 @@ use std::{
 
 use embudo_types::{Error, Result, code};
 
-use crate::version::AdvertisedVersion;
+use crate::{AdapterOptions, version::AdvertisedVersion};
 
 /// The port of TDengine's HTTP interface.
 pub const DEFAULT_PORT: u16 = 6041;
@@ -27,7 +27,8 @@ pub struct ServerOptions {
     pub connections: usize,
     /// Bytes of a request's body or of a WebSocket message, inflated.
     pub body_bytes: usize,
-    /// Bytes that the bodies of all requests may hold together; further ones wait.
+    /// Bytes that the bodies and WebSocket messages of all requests may hold together, and as many that replies may which clients do not read; further
+    /// ones wait.
     pub bodies_bytes: usize,
     /// How long a connection may take to send a request's head, idle time between requests included.
     pub header_timeout: Duration,
@@ -59,6 +60,8 @@ pub struct ServerOptions {
     pub collectd_types: Option<PathBuf>,
     /// Whether these listeners, which know no login, may listen beyond the own machine.
     pub open_listeners: bool,
+    /// What TDengine's adapter can be set to.
+    pub adapter: AdapterOptions,
     /// Changes how much is logged, for `PUT /config`.
     pub log: Option<LogControl>,
 }
@@ -138,6 +141,7 @@ impl Default for ServerOptions {
             collectd: None,
             collectd_types: None,
             open_listeners: false,
+            adapter: AdapterOptions::default(),
             log: None,
         }
     }

@@ -11,7 +11,7 @@ use axum::{
 use embudo_types::{Code, Error, code};
 use embudo_wire::rest;
 
-use crate::compression::Sink;
+use crate::{AdapterOptions, compression::Sink};
 
 /// The type of every JSON body.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -32,6 +32,13 @@ impl Refusal {
     /// A refusal with a status.
     pub fn new(status: StatusCode, error: Error) -> Self {
         Self { status, error: Some(error) }
+    }
+
+    /// A statement that failed, with the status that the settings give it.
+    pub fn of_statement(error: Error, options: &AdapterOptions) -> Self {
+        let code = error.code();
+        let refusal = Self::from(error);
+        if refusal.status == StatusCode::OK { Self { status: options.status(code), ..refusal } } else { refusal }
     }
 
     /// A status and nothing else.

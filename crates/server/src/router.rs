@@ -1,6 +1,9 @@
 //! Which path leads where, and what is true of every request: it is counted, and pages of other origins may send it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -17,15 +20,18 @@ use embudo_engine::Engine;
 use tokio::task::spawn_blocking;
 
 use crate::{
+    budget::{Budget, FREE},
     ingest,
     metrics::{self, Metrics},
     options::ServerOptions,
-    refusal,
-    rest::{self, body::Budget},
+    refusal, rest,
     slow_down::SlowDown,
     turns::Turns,
     websocket,
 };
+
+/// How long a reply waits for room; who holds it all is dropped before (see [`crate::websocket`]).
+const REPLY_PATIENCE: Duration = Duration::from_secs(150);
 
 /// What every handler shares.
 pub struct State {
@@ -35,8 +41,10 @@ pub struct State {
     pub options: ServerOptions,
     /// Who runs when.
     pub turns: Turns,
-    /// What request bodies may hold.
+    /// What requests' bodies and messages may hold.
     pub bodies: Budget,
+    /// What replies may hold that clients do not read.
+    pub replies: Budget,
     /// Logins that failed lately.
     pub slow_down: SlowDown,
     /// What is counted.
@@ -47,9 +55,11 @@ impl State {
     /// The state of a new server.
     pub fn new(engine: Arc<Engine>, options: ServerOptions) -> Arc<Self> {
         let turns = Turns::new(options.queue_timeout);
-        let bodies = Budget::new(&options);
+        // The largest message fits in, beside the bytes that it came as.
+        let bytes = options.bodies_bytes.max(2 * options.body_bytes + 2 * FREE);
+        let (bodies, replies) = (Budget::new(bytes, options.body_timeout), Budget::new(bytes, REPLY_PATIENCE));
         let metrics = Metrics::new(&engine);
-        Arc::new(Self { engine, options, turns, bodies, slow_down: SlowDown::default(), metrics })
+        Arc::new(Self { engine, options, turns, bodies, replies, slow_down: SlowDown::default(), metrics })
     }
 }
 
@@ -142,6 +152,7 @@ async fn ping() -> StatusCode {
 /// The counters as text.
 async fn show_metrics(Shared(state): Shared<Arc<State>>) -> Response {
     let metrics = Arc::clone(&state.metrics);
+    metrics.held(state.bodies.held(), state.replies.held());
     match spawn_blocking(move || metrics.text()).await {
         Ok(Ok(text)) => ([(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE))], text).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

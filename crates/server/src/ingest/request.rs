@@ -100,6 +100,17 @@ fn number<T: std::str::FromStr>(name: &'static str, value: &str) -> Result<T, Fa
     value.parse().map_err(|_| Failure::parameter(name, format!("illegal param, {name} must be a number: {value:?}")))
 }
 
+/// Makes a database the session's, and before that makes it where it is missing and that is wanted.
+fn select(session: &Session, database: &str, creates: bool) -> Result<()> {
+    match session.use_database(database) {
+        Err(error) if creates && error.code() == code::DATABASE_NOT_EXIST => {
+            session.execute(&format!("CREATE DATABASE IF NOT EXISTS `{}` PRECISION 'ns'", database.replace('`', "``")), &[])?;
+            session.use_database(database)
+        }
+        outcome => outcome,
+    }
+}
+
 /// One request on its way to the engine.
 pub struct Request {
     pub state: Arc<State>,
@@ -130,9 +141,10 @@ impl Request {
         let started = Instant::now();
         let Self { state, parameters, attempt, body } = self;
         let metrics = Arc::clone(&state.metrics);
+        let creates = state.options.adapter.sml_auto_create_db;
         let outcome = state.turns.first(move || {
             let session = attempt.session_of_request("http", parameters.application.as_deref(), None)?;
-            session.use_database(&database)?;
+            select(&session, &database, creates)?;
             work(&session, &parameters, &body)
         });
         let outcome = outcome.await.and_then(|outcome| outcome);

@@ -1,7 +1,7 @@
 //! A request's body: read within a limit and a time, inflated, and made a statement. What all bodies hold together is bounded too, so that
 //! clients which send slowly, or not to the end, cannot fill the memory.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::ops::Deref;
 
 use axum::{
     body::Body,
@@ -13,75 +13,23 @@ use axum::{
 use embudo_types::{Error, code};
 use http_body_util::BodyExt;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
+    budget::{Budget, FREE, NoRoom, Share},
     compression::{self, Failure},
     options::ServerOptions,
     refusal::Refusal,
 };
 
-/// Bodies up to this size take nothing from the budget.
-const FREE: usize = 64 << 10;
-/// What the budget is counted in.
-const UNIT: usize = 1 << 10;
 /// The most that a byte of gzip becomes.
 const LARGEST_RATIO: usize = 1_032;
 /// Up to this size gzip is inflated where sockets are handled.
 const INFLATED_AT_ONCE: usize = 4 << 10;
 /// How many of its longest pauses a body may take in all.
 const PAUSES: u32 = 10;
-
-/// The bytes that bodies may hold together.
-#[derive(Clone)]
-pub struct Budget {
-    units: Arc<Semaphore>,
-    /// How long a body waits for its share.
-    patience: Duration,
-}
-
-impl Budget {
-    /// A budget; the largest body fits in it.
-    pub fn new(options: &ServerOptions) -> Self {
-        let bytes = options.bodies_bytes.max(2 * options.body_bytes);
-        Self { units: Arc::new(Semaphore::new((bytes / UNIT).min(u32::MAX as usize))), patience: options.body_timeout }
-    }
-
-    /// Extends a share to this many bytes.
-    async fn extend(&self, share: &mut Share, bytes: usize) -> Result<(), Refusal> {
-        let held = share.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let wanted = bytes.saturating_sub(FREE).div_ceil(UNIT);
-        let Some(more) = wanted.checked_sub(held).filter(|more| *more > 0) else { return Ok(()) };
-        let more = Arc::clone(&self.units).acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX));
-        let Ok(Ok(more)) = timeout(self.patience, more).await else {
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Error::new(code::TOO_MANY_REQUESTS)));
-        };
-        match &mut share.0 {
-            Some(share) => share.merge(more),
-            None => share.0 = Some(more),
-        }
-        Ok(())
-    }
-}
-
-/// What a body takes of the budget, given back when it is dropped.
-#[derive(Debug, Default)]
-struct Share(Option<OwnedSemaphorePermit>);
-
-impl Share {
-    /// Gives back what is not needed for this many bytes.
-    fn shrink(&mut self, bytes: usize) {
-        let wanted = bytes.saturating_sub(FREE).div_ceil(UNIT);
-        if let Some(share) = &mut self.0
-            && let Some(surplus) = share.num_permits().checked_sub(wanted)
-        {
-            drop(share.split(surplus));
-        }
-    }
-}
 
 /// Something made of a body, which holds its share of the budget.
 #[derive(Debug)]
@@ -154,6 +102,13 @@ async fn inflated(headers: &HeaderMap, bytes: Held<Vec<u8>>, options: &ServerOpt
     })?;
     share.shrink(value.len());
     Ok(Held { value, share })
+}
+
+/// Too many bodies at a time.
+impl From<NoRoom> for Refusal {
+    fn from(_: NoRoom) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Error::new(code::TOO_MANY_REQUESTS))
+    }
 }
 
 fn too_big(limit: usize) -> Refusal {

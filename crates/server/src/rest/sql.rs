@@ -84,6 +84,7 @@ async fn answer(incoming: Incoming, path: Path, gzip: bool) -> Result<Piece, Ref
             options: rest::Options { zone: parameters.shown_zone.unwrap_or_else(Zone::utc), row_with_meta: parameters.row_with_meta, epoch: path.epoch },
             timing: parameters.timing,
             gzip,
+            row_limit: state.options.adapter.restful_row_limit.unwrap_or(usize::MAX),
         },
         started,
         left: Left::default(),
@@ -95,7 +96,7 @@ async fn answer(incoming: Incoming, path: Path, gzip: bool) -> Result<Piece, Ref
     piece.map_err(|error| {
         tracing::debug!(%error, "statement failed");
         state.metrics.error(&error);
-        Refusal::from(error)
+        Refusal::of_statement(error, &state.options.adapter)
     })
 }
 

@@ -4,7 +4,23 @@ use std::time::Duration;
 
 use embudo_wire::websocket::Message;
 
-use crate::options::ServerOptions;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{budget::Budget, options::ServerOptions};
+
+/// An answer on its way to the client.
+pub struct Answer {
+    /// What is sent.
+    pub message: Message,
+    /// Given back when it is written: what large answers of a connection take turns by.
+    pub turn: Option<OwnedSemaphorePermit>,
+}
+
+impl From<Message> for Answer {
+    fn from(message: Message) -> Self {
+        Self { message, turn: None }
+    }
+}
 
 /// A session; messages of its connection are handled with it, several at a time.
 pub trait Conversation: Send + Sync + 'static {
@@ -14,11 +30,14 @@ pub trait Conversation: Send + Sync + 'static {
     /// The server's settings.
     fn options(&self) -> &ServerOptions;
 
+    /// What messages may hold, and what replies may.
+    fn budgets(&self) -> (&Budget, &Budget);
+
     /// Whether a user is at the other end. Messages of strangers are small.
     fn is_known(&self) -> bool;
 
     /// Answers a message; some get no answer.
-    fn handle(&self, message: Message) -> impl Future<Output = Option<Message>> + Send;
+    fn handle(&self, message: Message) -> impl Future<Output = Option<Answer>> + Send;
 
     /// Whether a message was done with at once: it waits for no place among those that are handled, and has no answer.
     fn does_at_once(&self, message: &Message) -> bool {

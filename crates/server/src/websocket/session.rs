@@ -16,7 +16,7 @@ use super::{
     Endpoint,
     action::{Action, binary_name, is_about_a_statement},
     cancellation::Cancellations,
-    conversation::Conversation,
+    conversation::{Answer, Conversation},
     execution, information,
     login::{self, Login},
     query,
@@ -29,6 +29,7 @@ use super::{
     write_raw,
 };
 use crate::{
+    budget::Budget,
     options::ServerOptions,
     router::State,
     version::{AdvertisedVersion, Since},
@@ -222,16 +223,21 @@ impl Conversation for Session {
         &self.server.options
     }
 
+    fn budgets(&self) -> (&Budget, &Budget) {
+        (&self.server.bodies, &self.server.replies)
+    }
+
     fn is_known(&self) -> bool {
         self.login().is_ok()
     }
 
-    async fn handle(&self, message: Message) -> Option<Message> {
-        match message {
+    async fn handle(&self, message: Message) -> Option<Answer> {
+        let reply = match message {
             Message::Text(text) => self.handle_text(&text).await,
             Message::Binary(bytes) => self.handle_binary(&bytes).await,
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => None,
-        }
+        };
+        reply.map(Answer::from)
     }
 
     /// A message may ask that a query be stopped.

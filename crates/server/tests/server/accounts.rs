@@ -78,7 +78,7 @@ fn a_token_opens_every_path() {
         ("/rest/sqlt", vec![("authorization", bearer.as_str())]),
     ] {
         let (status, text) = whoami(address, path, &headers);
-        assert!(status == 200 && text.contains("\"ann@localhost\""), "{path}: {status} {text}");
+        assert!(status == 200 && text.contains("\"ann@"), "{path}: {status} {text}");
     }
     for (path, authorization, body) in [
         ("/influxdb/v1/write?db=d", bearer.clone(), "m v=1"),

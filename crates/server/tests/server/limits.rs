@@ -5,13 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use embudo_server::ServerOptions;
+use embudo_server::{ServerHandle, ServerOptions};
+use embudo_wire::{
+    binary_message::{Head, action},
+    websocket::{Encoder, Message, Role},
+};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::{
     PATIENCE,
+    frames::Socket,
     http::{Connection, ROOT},
-    slow_query, start, start_with,
+    slow_query, start, start_with, wait_until,
 };
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -210,4 +215,76 @@ fn a_statement_that_takes_too_long_is_ended() {
     assert!(answer.text().contains("\"code\":527"), "{}", answer.text());
     assert!(started.elapsed() >= Duration::from_millis(300), "{:?}", started.elapsed());
     assert!(connection.sql("/rest/sql", "select 1").text().contains("[[1]]"));
+}
+
+/// What `/metrics` says that requests or replies hold.
+fn held(server: &ServerHandle, what: &str) -> usize {
+    let text = Connection::open(server.address()).request("GET", "/metrics", &[], b"").text();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("embudo_held_bytes{{what=\"{what}\"}} ")));
+    line.unwrap().parse().unwrap()
+}
+
+#[test]
+fn messages_of_all_connections_hold_no_more_than_a_budget() {
+    const LARGEST: usize = 1 << 20;
+    let options = ServerOptions { body_bytes: LARGEST, bodies_bytes: 2 * LARGEST, body_timeout: Duration::from_millis(50), ..ServerOptions::default() };
+    let server = start_with(options);
+    let mut whole = Vec::new();
+    let text = format!("{{\"action\":\"query\",\"args\":{{\"req_id\":2,\"sql\":\"SELECT 1{}\"}}}}", " ".repeat(LARGEST - 100));
+    Encoder::new(Role::Client, false, 3).encode(&Message::Text(text), &mut whole);
+    // Two who send all but the end hold what there is; nobody waits for them.
+    let mut holders: Vec<Socket> = (0..2).map(|_| Socket::log_in(server.address(), "")).collect();
+    for socket in &mut holders {
+        socket.stream.write_all(&whole[..whole.len() - 1]).unwrap();
+    }
+    wait_until("both are held", || held(&server, "requests") > 3 * LARGEST / 2);
+    let mut refused = Socket::log_in(server.address(), "");
+    // The server may close before everything is sent.
+    let _ = refused.stream.write_all(&whole);
+    assert!(matches!(refused.read_within(PATIENCE), Some(Message::Close(Some((1013, _)))) | None));
+    assert!(held(&server, "requests") <= 2 * LARGEST + (128 << 10));
+    // Small ones need no room, and whoever comes to the end is answered.
+    assert_eq!(Socket::log_in(server.address(), "").query(2, "SELECT 1")["code"], 0);
+    drop(holders.pop());
+    wait_until("one is gone", || held(&server, "requests") < LARGEST);
+    holders[0].stream.write_all(&whole[whole.len() - 1..]).unwrap();
+    assert_eq!(holders[0].json()["code"], 0);
+    wait_until("nothing is held", || held(&server, "requests") == 0);
+}
+
+#[test]
+fn replies_that_are_not_read_hold_no_more_than_a_budget() {
+    const BUDGET: usize = 1 << 20;
+    let server = start_with(ServerOptions { body_bytes: 64 << 10, bodies_bytes: BUDGET, ..ServerOptions::default() });
+    let mut socket = Socket::log_in(server.address(), "");
+    for sql in ["CREATE DATABASE d", "CREATE TABLE d.t (ts TIMESTAMP, s VARCHAR(1000))"] {
+        assert_eq!(socket.query(2, sql)["code"], 0);
+    }
+    for batch in 0..100_i64 {
+        let values: String = (0..50).map(|row| format!("({},'{}')", 1_700_000_000_000 + batch * 50 + row, "x".repeat(1_000))).collect();
+        assert_eq!(socket.query(3, &format!("INSERT INTO d.t VALUES {values}"))["code"], 0);
+    }
+    // More than the sockets' own buffers take, on any machine: 30 results of 5 MB.
+    let results: Vec<u64> = (0..30).map(|request| socket.query(10 + request, "SELECT * FROM d.t")["id"].as_u64().unwrap()).collect();
+    for (request, result) in results.iter().enumerate() {
+        let mut bytes = Head { request: 100 + request as u64, resource: *result, action: action::FETCH_RAW_BLOCK }.to_bytes();
+        bytes.extend_from_slice(&1_u16.to_le_bytes());
+        socket.send(&Message::Binary(bytes));
+    }
+    wait_until("replies are held", || held(&server, "replies") > 0);
+    for _ in 0..20 {
+        assert!(held(&server, "replies") <= BUDGET);
+    }
+    // Others go on meanwhile.
+    assert_eq!(Socket::log_in(server.address(), "d").query(2, "SELECT COUNT(*) FROM t")["code"], 0);
+    let mut answered: Vec<u64> = (0..results.len())
+        .map(|_| {
+            let Message::Binary(reply) = socket.read() else { panic!("no block") };
+            assert!(reply.len() > 1 << 20, "{}", reply.len());
+            u64::from_le_bytes(reply[26..34].try_into().unwrap())
+        })
+        .collect();
+    answered.sort_unstable();
+    assert_eq!(answered, (100..130).collect::<Vec<u64>>());
+    wait_until("nothing is held", || held(&server, "replies") == 0);
 }

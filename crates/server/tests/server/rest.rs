@@ -1,6 +1,8 @@
 //! REST beside statements: uploads, vgroups, the paths of TDengine 2, and who may do what there.
 
-use crate::{http::Connection, start};
+use embudo_server::{AdapterOptions, ServerOptions};
+
+use crate::{http::Connection, start, start_with};
 
 const BASIC: (&str, &str) = ("authorization", "Basic cm9vdDp0YW9zZGF0YQ==");
 
@@ -98,4 +100,23 @@ fn old_paths_answer_as_they_did() {
     for path in ["/-/ping", "/-/ping?action=query"] {
         assert_eq!(connection.request("GET", path, &[], b"").status, 200, "{path}");
     }
+}
+
+#[test]
+fn what_the_adapter_can_be_set_to() {
+    let adapter = AdapterOptions { http_code_server_error: true, restful_row_limit: Some(3), sml_auto_create_db: true };
+    let server = start_with(ServerOptions { adapter, ..ServerOptions::default() });
+    let mut connection = Connection::open(server.address());
+    for (sql, status) in [("SELECT FROM", 400), ("SELECT * FROM d.missing", 500), ("SELECT 1", 200)] {
+        assert_eq!(connection.sql("/rest/sql", sql).status, status, "{sql}");
+    }
+    let refused = connection.request("POST", "/rest/sql", &[("authorization", "Basic cm9vdDp3cm9uZw==")], b"SELECT 1");
+    assert!(refused.status == 401 && refused.text().contains("\"code\":855"), "{} {}", refused.status, refused.text());
+    for line in 0..5 {
+        let written = connection.request("POST", "/influxdb/v1/write?db=made", &[BASIC], format!("m,t={line} v=1").as_bytes());
+        assert_eq!(written.status, 204, "{}", written.text());
+    }
+    let rows = connection.sql("/rest/sql", "SELECT v FROM made.m").text();
+    assert!(rows.contains("\"data\":[[1],[1],[1]],\"rows\":3}"), "{rows}");
+    assert!(connection.sql("/rest/sql", "SHOW CREATE DATABASE made").text().contains("PRECISION 'ns'"));
 }

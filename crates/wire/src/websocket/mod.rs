@@ -83,6 +83,11 @@ pub struct Decoder {
     partial: Option<Partial>,
 }
 
+/// Bytes that a buffer keeps room for.
+const KEPT: usize = 64 << 10;
+/// The most that a byte becomes when it is inflated.
+const LARGEST_RATIO: usize = 1_032;
+
 /// A message whose last frame has not come yet.
 #[derive(Debug)]
 struct Partial {
@@ -107,8 +112,26 @@ impl Decoder {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.start = 0;
+            // A large message leaves no large buffer behind.
+            self.buffer.shrink_to(KEPT.max(self.buffer.len() + bytes.len()));
         }
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Bytes that have come and are of no whole message yet, or of one that was not taken.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.start + self.partial.as_ref().map_or(0, |partial| partial.payload.len())
+    }
+
+    /// At most what there is to be held for the call of [`next`](Self::next): what has come, and the message that comes of it.
+    pub fn demand(&self) -> usize {
+        let Ok(Some(header)) = Header::parse(&self.buffer[self.start..]) else { return self.held() };
+        if self.buffer.len() - self.start < header.size + header.length {
+            return self.held();
+        }
+        let begun = self.partial.as_ref().map_or((0, header.compressed), |partial| (partial.payload.len(), partial.compressed));
+        let (length, compressed) = (begun.0 + header.length, begun.1 && header.is_final);
+        self.held() + if compressed { length.saturating_mul(LARGEST_RATIO).min(self.limit) } else { length }
     }
 
     /// The next whole message; `None` until more bytes come. After an error the connection is to be closed.

@@ -11,7 +11,10 @@ use std::{
 use embudo_engine::Consumer;
 use embudo_types::{Error, Result, code};
 use embudo_wire::websocket::Message as Frame;
-use tokio::{sync::Notify, task::spawn_blocking};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::spawn_blocking,
+};
 
 use super::{
     fetch::{self, Held},
@@ -20,11 +23,12 @@ use super::{
     subscribe,
 };
 use crate::{
+    budget::Budget,
     options::ServerOptions,
     router::State,
     version::{AdvertisedVersion, Since},
     websocket::{
-        conversation::Conversation,
+        conversation::{Answer, Conversation},
         reply::{Head, Reply},
         request::Request,
         upgrade::Client,
@@ -46,6 +50,8 @@ pub struct Subscriber {
     pub polls: Polls,
     /// Wakes a poll when the client is gone.
     pub gone: Notify,
+    /// Taken by a reply that holds a message's rows until it is written: a client that does not read has one of them.
+    rows: Arc<Semaphore>,
     subscription: Mutex<Option<Arc<Subscription>>>,
     held: Mutex<Option<Arc<Held>>>,
     last_message: AtomicU64,
@@ -73,6 +79,7 @@ impl Subscriber {
             subscribing: tokio::sync::Mutex::default(),
             polls: Polls::default(),
             gone: Notify::new(),
+            rows: Arc::new(Semaphore::new(1)),
             subscription: Mutex::default(),
             held: Mutex::default(),
             last_message: AtomicU64::new(0),
@@ -140,20 +147,23 @@ impl Subscriber {
         Reply::error(head, error).finish(self.version())
     }
 
-    async fn answer(&self, text: &str) -> Option<Frame> {
+    async fn answer(&self, text: &str) -> Option<Answer> {
         // Servers before say nothing to what they do not understand (recorded).
         let is_silent = !self.version().has(Since::BINARY_QUERY);
         let Some(request) = Request::parse(text) else {
             let error = Error::with(code::UNCLASSIFIED, "unmarshal request error");
-            return (!is_silent).then(|| self.failed(&Head::new("", 0), &error));
+            return (!is_silent).then(|| self.failed(&Head::new("", 0), &error).into());
         };
         let mut head = Head::new(request.action.as_str(), request.arguments.request_id());
         if !is_known(&request.action, self.version()) {
             let what = if request.action.is_empty() { "request no action".to_owned() } else { format!("unknown action {}", request.action) };
-            return (!is_silent).then(|| self.failed(&head, &Error::with(code::UNCLASSIFIED, what)));
+            return (!is_silent).then(|| self.failed(&head, &Error::with(code::UNCLASSIFIED, what)).into());
         }
+        let has_rows = matches!(request.action.as_str(), "fetch_block" | "fetch_raw" | "fetch_raw_data" | "fetch_json_meta");
+        let turn = if has_rows { Arc::clone(&self.rows).acquire_owned().await.ok() } else { None };
         let outcome = self.act(&mut head, &request).await;
-        outcome.unwrap_or_else(|error| Some(self.failed(&head, &error)))
+        let message = outcome.unwrap_or_else(|error| Some(self.failed(&head, &error)))?;
+        Some(Answer { message, turn })
     }
 
     async fn act(&self, head: &mut Head, request: &Request) -> Result<Option<Frame>> {
@@ -208,11 +218,15 @@ impl Conversation for Subscriber {
         &self.server.options
     }
 
+    fn budgets(&self) -> (&Budget, &Budget) {
+        (&self.server.bodies, &self.server.replies)
+    }
+
     fn is_known(&self) -> bool {
         self.subscription().is_ok()
     }
 
-    async fn handle(&self, message: Frame) -> Option<Frame> {
+    async fn handle(&self, message: Frame) -> Option<Answer> {
         match message {
             Frame::Text(text) => self.answer(&text).await,
             // There are no binary requests here.
