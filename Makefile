@@ -30,7 +30,7 @@ lint: $(VENV)/test ## Formatting, lints, layers, types.
 	$(BIN)/ruff format --check python examples tools tests bench
 	cd python && ../$(BIN)/mypy
 	$(BIN)/mypy --strict --ignore-missing-imports examples tools tests/*.py tests/compat/run.py
-	$(BIN)/mypy --strict --ignore-missing-imports bench/run.py
+	$(BIN)/mypy --strict --ignore-missing-imports bench/{run,connectors,asynchronous,frames,starting}.py
 	@tools/optional.sh cargo-deny cargo deny --log-level error check
 	@tools/optional.sh typos typos
 
