@@ -50,8 +50,11 @@ def _truncated(moment: datetime.datetime, grain: str) -> datetime.datetime:
 
 def test_time_grains(spec: Any, conn: embudo.Connection) -> None:
     """Rows grouped by each grain, as Superset's charts do."""
+    # TDengine's functions read times before September 2001 as seconds.
     chance = random.Random(7)
-    moments = {datetime.datetime(2001, 1, 1, tzinfo=UTC) + datetime.timedelta(milliseconds=chance.randrange(10**12)) for _ in range(300)}
+    moments = {
+        datetime.datetime(2002, 1, 1, tzinfo=UTC) + datetime.timedelta(milliseconds=chance.randrange(9 * 10**11)) for _ in range(300)
+    }
     moments |= {datetime.datetime(year, month, 1, tzinfo=UTC) for year in (2004, 2023) for month in range(1, 13)}
     conn.execute("CREATE TABLE t (ts TIMESTAMP, v INT)")
     conn.executemany("INSERT INTO t VALUES (?, 1)", [(moment,) for moment in moments])
