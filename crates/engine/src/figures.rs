@@ -13,6 +13,10 @@ pub struct EngineFigures {
     pub sessions: u64,
     /// Statements that run, or whose rows are not all taken.
     pub statements: u64,
+    /// Bytes that running queries hold.
+    pub query_bytes: u64,
+    /// Bytes that they may hold together.
+    pub query_limit: u64,
     /// Each database's store.
     pub databases: Vec<(String, StoreFigures)>,
 }
@@ -28,6 +32,7 @@ impl Engine {
     pub fn figures(&self) -> EngineFigures {
         let (sessions, statements) = self.activity().counts();
         let databases = self.catalog().databases().iter().map(|database| (database.name.to_string(), database.store().figures())).collect();
-        EngineFigures { sessions: sessions as u64, statements: statements as u64, databases }
+        let queries = self.query_memory();
+        EngineFigures { sessions: sessions as u64, statements: statements as u64, query_bytes: queries.used(), query_limit: queries.limit(), databases }
     }
 }

@@ -166,4 +166,14 @@ pub struct Figures {
     pub sequence: Sequence,
     /// Tombstones not yet applied by a compaction.
     pub tombstones: u64,
+    /// Block files that are packed: small, and not merged again.
+    pub packed_files: u64,
+    /// Merges of block files since the store was opened, packing among them.
+    pub merges: u64,
+    /// Bytes that these merges wrote.
+    pub merged_bytes: u64,
+    /// Bytes of unflushed rows of all stores that share the budget.
+    pub budget_bytes: u64,
+    /// Bytes that these may take.
+    pub budget_limit: u64,
 }

@@ -66,6 +66,9 @@ pub struct Store {
     pack_scheduled: AtomicBool,
     /// Whether slices that are due to be packed have waited long enough.
     may_pack: AtomicBool,
+    /// Merges so far, and the bytes that they wrote.
+    merges: AtomicU64,
+    merged_bytes: AtomicU64,
     /// KEEP in ticks.
     keep: Mutex<Option<i64>>,
     closed: AtomicBool,
@@ -296,8 +299,11 @@ impl Store {
                 figures.files += 1;
                 figures.file_rows += file.entry.rows;
                 figures.file_bytes += file.entry.bytes;
+                figures.packed_files += u64::from(file.file.as_ref().is_ok_and(|file| file.summary().is_packed));
             }
         }
+        (figures.merges, figures.merged_bytes) = (self.merges.load(Ordering::Relaxed), self.merged_bytes.load(Ordering::Relaxed));
+        (figures.budget_bytes, figures.budget_limit) = (self.options.budget.used(), self.options.budget.limit());
         figures.last_cache_bytes = self.last_cache.bytes();
         let cache = self.options.block_cache.figures();
         (figures.cache_hits, figures.cache_misses, figures.cache_bytes) = (cache.hits, cache.misses, cache.bytes);

@@ -441,19 +441,23 @@ impl MemoryTable {
                 MemoryChunk::Sealed(_) => {}
                 MemoryChunk::Active { chunk, sorted } => {
                     for (rows, sequences) in segments(chunk, visible, tombstones) {
-                        if !listed.is_tail {
+                        let whole = rows.len() == chunk.capacity();
+                        if !listed.is_tail && !whole {
                             output.push(MemorySource::active(chunk, rows, sequences));
                             continue;
                         }
-                        let sort = || Ok(SealedChunk::new(normalize(chunk.batch(uid, rows.clone())?)?, sequences));
-                        let whole = rows.len() == chunk.capacity();
+                        // A full chunk changes no more: sorted once, and its statistics are kept.
+                        let seal = || {
+                            let batch = chunk.batch(uid, rows.clone())?;
+                            Ok(SealedChunk::new(if listed.is_tail { normalize(batch)? } else { batch }, sequences))
+                        };
                         let sealed = match (whole, sorted.get()) {
                             (true, Some(known)) => known.clone(),
                             (true, None) => {
-                                let made = sort()?;
+                                let made = seal()?;
                                 sorted.get_or_init(|| made).clone()
                             }
-                            (false, _) => sort()?,
+                            (false, _) => seal()?,
                         };
                         output.push(MemorySource::sealed(sealed));
                     }

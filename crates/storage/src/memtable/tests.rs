@@ -43,6 +43,27 @@ fn batches_carry_their_tables_number() {
     }
 }
 
+/// Rows that came one by one: what is full has statistics as files have, what still grows has none.
+#[test]
+fn full_chunks_have_statistics() {
+    let table = MemoryTable::new(&MemoryBudget::new(1 << 40));
+    for row in 0..700 {
+        table.append(&batch(7, &[(row, [Some(Some(row % 13)), Some(None)])]), row as u64 + 1).unwrap();
+    }
+    assert_eq!(table.newest(), Some(699));
+    let mut known = 0;
+    for source in table.sources(7, 700, &[]).unwrap() {
+        let Some(statistics) = source.statistics(2, DataType::BigInt) else { continue };
+        let column = source.load(&[(2, DataType::BigInt)], 0..source.rows()).unwrap().remove(0).unwrap();
+        let values = column.array.as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(statistics.count, values.len() as u64);
+        assert_eq!(statistics.max, embudo_types::Value::BigInt(*values.iter().max().unwrap()));
+        assert_eq!(source.statistics(3, DataType::BigInt).unwrap().nulls, values.len() as u64);
+        known += values.len();
+    }
+    assert!((400..700).contains(&known), "{known} rows in full chunks");
+}
+
 /// What the sources and tombstones say, by the rules of `Source` and `Tombstone`, applied naively.
 fn read(table: &MemoryTable, uid: Uid, visible: Sequence) -> Model {
     let tombstones = table.tombstones(uid, visible);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use embudo_types::{Error, Result};
 
@@ -74,7 +75,11 @@ impl Store {
             Ok(Some(StoreFile { entry, file: Ok(BlockFile::open(&*options.vfs, &path, &options.block_cache)?) }))
         });
         match finished {
-            Ok(file) => self.replace_files(shard, files, file),
+            Ok(file) => {
+                self.merges.fetch_add(1, Ordering::Relaxed);
+                self.merged_bytes.fetch_add(file.as_ref().map_or(0, |file| file.entry.bytes), Ordering::Relaxed);
+                self.replace_files(shard, files, file)
+            }
             Err(error) => {
                 // The manifest does not name it: what cannot be removed now is removed when the store is opened again.
                 let _ = options.vfs.remove(&path);

@@ -105,6 +105,8 @@ fn open_once(mut options: StoreOptions, meta: &mut dyn FnMut(Sequence, &[u8]) ->
         expiry_scheduled: AtomicBool::new(false),
         pack_scheduled: AtomicBool::new(false),
         may_pack: AtomicBool::new(false),
+        merges: AtomicU64::new(0),
+        merged_bytes: AtomicU64::new(0),
         keep: Mutex::new(options.keep),
         closed: AtomicBool::new(false),
         lock: Mutex::new(lock),
