@@ -3,12 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "model/analysis.rs"]
+mod analysis;
 #[path = "model/budget.rs"]
 mod budget;
 #[path = "model/joins.rs"]
 mod joins;
 #[path = "model/pushdown.rs"]
 mod pushdown;
+#[path = "model/stopping.rs"]
+mod stopping;
+#[path = "model/time_slices.rs"]
+mod time_slices;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,6 +42,11 @@ type Insert = (usize, Vec<(i64, Option<i64>)>);
 
 impl Fixture {
     fn new() -> Self {
+        Self::with_children(TABLES)
+    }
+
+    /// The same with so many children.
+    fn with_children(children: usize) -> Self {
         let catalog = Catalog::open(CatalogOptions {
             vfs: Arc::new(MemoryVfs::new()),
             clock: Arc::new(SystemClock::new()),
@@ -56,7 +67,7 @@ impl Fixture {
         changing.commit(Vec::new()).unwrap();
         let supertable = database.supertables().remove(0);
         let mut uids = Vec::new();
-        for table in 0..TABLES {
+        for table in 0..children {
             let mut changing = database.changing();
             let made = changing.create_child(&format!("t{table}"), &supertable, vec![Value::Int((table % 2) as i32)], TableOptions::default()).unwrap();
             changing.commit(Vec::new()).unwrap();

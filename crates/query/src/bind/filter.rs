@@ -9,10 +9,10 @@ use super::relation::{ColumnSource, Relation};
 use super::scope::RowScope;
 use crate::plan::Filter;
 
-/// The time that a condition leaves to a column of a join.
+/// The time that a condition leaves to a column of made rows.
 pub(crate) type ColumnTime = (usize, TimeRange);
 
-/// Binds WHERE, and tells of a join's columns what time it leaves them. `scope` collects the inputs of what is left for rows.
+/// Binds WHERE, and tells what time it leaves to columns of made rows. `scope` collects the inputs of what is left for rows.
 pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindContext) -> Result<(Filter, Vec<ColumnTime>)> {
     let relation = scope.relation();
     let mut bound = Filter::none();
@@ -35,7 +35,7 @@ pub(crate) fn bind(filter: Option<&Expr>, scope: &RowScope<'_>, context: &BindCo
                 continue;
             }
         }
-        if relation.is_join() {
+        if relation.table().is_none() {
             times.extend(column_time(condition, relation, context));
         }
         let per_table = relation.table().is_some() && probe.is_per_table(&expr);
@@ -103,7 +103,7 @@ fn time_range(condition: &Expr, relation: &Relation, context: &BindContext) -> O
     compared(condition, &|expr| relation.timeline.is_some() && !relation.is_join() && relation.find(expr).ok().flatten() == relation.timeline, context)
 }
 
-/// The same for any column of a join that is a timestamp of the precision in which constants are read.
+/// The same for any column that is a timestamp of the precision in which constants are read.
 fn column_time(condition: &Expr, relation: &Relation, context: &BindContext) -> Option<ColumnTime> {
     let column = match condition {
         Expr::Binary { left, right, .. } => [left, right].into_iter().find_map(|side| relation.find(side).ok().flatten()),

@@ -13,7 +13,7 @@ use super::relation::{ColumnSource, Origin, Relation};
 use crate::plan::{AggregatePlan, Body, JoinPlan, QueryPlan, RowsPlan, SelectPlan, Stage, StageColumn, TimeMatch, WindowPlan};
 use crate::window::grid::Grid;
 
-/// Hands down what a SELECT needs. `times` are the ranges that its WHERE leaves to columns of a join.
+/// Hands down what a SELECT needs. `times` are the ranges that its WHERE leaves to columns of made rows.
 pub(crate) fn hand_down(select: &mut SelectPlan, times: &[(usize, TimeRange)]) {
     for (column, range) in times {
         narrow_relation(&mut select.relation, *column, *range);

@@ -14,8 +14,10 @@ use rustc_hash::FxHashMap;
 use super::block::{Batch, Block};
 use super::group_hash;
 use super::scan::{TableScan, timestamp_array};
+use crate::QueryContext;
 use crate::array::{RowKeys, concat, take};
-use crate::memory::{MemoryBudget, Reservation};
+use crate::context::CancelToken;
+use crate::memory::Reservation;
 use crate::plan::{AggregatePlan, KeyPlan, SelectPlan, Stage, StageColumn, WindowPlan};
 use crate::window::assign::{Assigner, Groups};
 
@@ -41,6 +43,7 @@ pub(crate) struct Accumulator {
     /// Rows looked at one by one.
     rows: usize,
     reservation: Reservation,
+    cancel: CancelToken,
 }
 
 /// What a group takes beside its aggregates' states, and a state that holds no rows: about as much as their tables' entries.
@@ -57,12 +60,12 @@ fn plan(select: &SelectPlan) -> Result<&AggregatePlan> {
 
 impl Accumulator {
     /// An empty accumulator.
-    pub(crate) fn new(select: &Arc<SelectPlan>, memory: &Arc<MemoryBudget>) -> Result<Self> {
-        Self::of_windows(select, memory, TimeRange::ALL)
+    pub(crate) fn new(select: &Arc<SelectPlan>, context: &QueryContext) -> Result<Self> {
+        Self::of_windows(select, context, TimeRange::ALL)
     }
 
     /// An empty accumulator that leaves out the windows of INTERVAL that do not start in a range.
-    pub(crate) fn of_windows(select: &Arc<SelectPlan>, memory: &Arc<MemoryBudget>, starts: TimeRange) -> Result<Self> {
+    pub(crate) fn of_windows(select: &Arc<SelectPlan>, context: &QueryContext, starts: TimeRange) -> Result<Self> {
         let plan = plan(select)?;
         let companions: Vec<(DataType, Precision)> = plan.companions.iter().map(|expr| (expr.data_type(), expr.precision())).collect();
         let mut states = Vec::with_capacity(plan.calls.len());
@@ -83,7 +86,8 @@ impl Accumulator {
             bounds: Vec::new(),
             statistics,
             rows: 0,
-            reservation: Reservation::new(memory),
+            reservation: Reservation::new(&context.memory),
+            cancel: context.cancel.clone(),
         })
     }
 
@@ -261,9 +265,12 @@ impl Accumulator {
         let select = Arc::clone(&self.select);
         let plan = plan(&select)?;
         other.assigner.finish(plan.window.as_ref(), &mut other.groups);
-        let partitions = self.keys.adopt(other.keys)?;
+        let partitions = self.keys.adopt(other.keys, &self.cancel)?;
         let mut numbers = Vec::with_capacity(other.groups.list().len());
-        for group in other.groups.list() {
+        for (place, group) in other.groups.list().iter().enumerate() {
+            if place % CHECKED == 0 {
+                self.cancel.check()?;
+            }
             let partition = partitions.get(group.partition as usize).copied().unwrap_or(group.partition);
             let number = self.groups.number(partition, group.window, || (group.start, group.end));
             self.groups.get_mut(number).open = group.open;
@@ -289,9 +296,9 @@ impl Accumulator {
         if select.hash_order && !found.is_empty() {
             let mut place_of = vec![0; self.keys.len()];
             group_hash::order(&plan.keys, &found, self.keys.len()).iter().enumerate().for_each(|(place, partition)| place_of[*partition as usize] = place);
-            order.sort_by_key(|group| (place_of[list[*group as usize].partition as usize], list[*group as usize].window));
+            order = sorted_by(order, |group| (place_of[list[group as usize].partition as usize], list[group as usize].window), &self.cancel)?;
         } else {
-            order.sort_by_key(|group| (list[*group as usize].partition, list[*group as usize].window));
+            order = sorted_by(order, |group| (list[group as usize].partition as usize, list[group as usize].window), &self.cancel)?;
         }
         let keys = if found.is_empty() { known } else { &found };
         if order.is_empty() {
@@ -316,6 +323,7 @@ impl Accumulator {
             }
         } else {
             for (place, state) in self.states.iter_mut().enumerate() {
+                self.cancel.check()?;
                 values.push(take(&state.finish()?, &order)?);
                 if plan.carrier == Some(place) {
                     for follower in state.finish_companions()? {
@@ -341,6 +349,37 @@ impl Accumulator {
         }
         Ok(Batch { rows: rows.len(), columns, groups: Some(partitions) })
     }
+}
+
+/// Groups between two looks at whether to stop.
+const CHECKED: usize = 65_536;
+
+/// Numbers in the order of their keys, which may take as long as there are many: runs are sorted, then merged in pairs, with looks in between.
+fn sorted_by<K: Ord>(mut numbers: Vec<u32>, key: impl Fn(u32) -> K, cancel: &CancelToken) -> Result<Vec<u32>> {
+    for run in numbers.chunks_mut(CHECKED) {
+        cancel.check()?;
+        run.sort_by_key(|number| key(*number));
+    }
+    let mut length = CHECKED;
+    while length < numbers.len() {
+        let mut merged = Vec::with_capacity(numbers.len());
+        for pair in numbers.chunks(2 * length) {
+            let (mut left, mut right) = pair.split_at(length.min(pair.len()));
+            while let (Some(first), Some(second)) = (left.first(), right.first()) {
+                if merged.len() % CHECKED == 0 {
+                    cancel.check()?;
+                }
+                let from = if key(*second) < key(*first) { &mut right } else { &mut left };
+                merged.push(from[0]);
+                *from = &from[1..];
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        numbers = merged;
+        length *= 2;
+    }
+    Ok(numbers)
 }
 
 /// Partitions found by their keys' values.
@@ -405,11 +444,14 @@ impl KeyTable {
     }
 
     /// Takes over another table's partitions and gives their numbers here.
-    fn adopt(&mut self, other: Self) -> Result<Vec<u32>> {
+    fn adopt(&mut self, other: Self, cancel: &CancelToken) -> Result<Vec<u32>> {
         let known = self.bytes.len();
         let mut numbers = Vec::with_capacity(other.bytes.len());
         let mut new_rows = Vec::new();
         for (row, key) in other.bytes.into_iter().enumerate() {
+            if row % CHECKED == 0 {
+                cancel.check()?;
+            }
             let next = self.bytes.len() as u32;
             let number = *self.numbers.entry(key.clone()).or_insert(next);
             if number == next {

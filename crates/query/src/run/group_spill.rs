@@ -92,7 +92,7 @@ struct Part {
 impl Part {
     /// Its groups, with the order of their partitions in the last columns.
     fn groups(&self, select: &Arc<SelectPlan>, stage: &AggregatePlan, context: &QueryContext) -> Result<Option<Batch>> {
-        let new = || Accumulator::of_windows(select, &context.memory, self.starts);
+        let new = || Accumulator::of_windows(select, context, self.starts);
         let mut whole: Option<Accumulator> = None;
         let (mut own, mut own_task) = (new()?, 0);
         let partition = if stage.keys.is_empty() { Partition::Known(0) } else { Partition::ByRow };

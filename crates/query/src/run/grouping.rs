@@ -21,19 +21,39 @@ pub(crate) fn run(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<Q
     let grouped = needs.groups || plan.fill.is_some();
     let found = if plan.relation.table().is_some() { of_table(plan, stage, context, needs.last_windows) } else { of_rows(plan, stage, context) };
     match found {
-        Ok(batch) => {
-            let groups = if grouped { batch.groups } else { None };
-            let batch = project(plan, &batch.columns, batch.rows, groups)?;
-            Ok(batch.map_or_else(none, |batch| Box::new(std::iter::once(Ok(batch)))))
-        }
+        Ok(batch) => Ok(projected(plan, batch, grouped, context)),
         Err(error) if is_exhausted(&error) => in_parts(plan, stage, context, grouped, error),
         Err(error) => Err(error),
     }
 }
 
+/// Groups that come out together: whoever goes on with them looks from batch to batch whether to stop.
+const BATCH: usize = 16_384;
+
+/// Groups through HAVING to the items.
+fn projected(plan: &Arc<SelectPlan>, batch: Batch, grouped: bool, context: &QueryContext) -> Batches {
+    let (plan, cancel, mut start) = (Arc::clone(plan), context.cancel.clone(), 0);
+    Box::new(std::iter::from_fn(move || {
+        while start < batch.rows {
+            let rows = BATCH.min(batch.rows - start);
+            let part = batch.slice(start, rows);
+            start += rows;
+            let groups = if grouped { part.groups } else { None };
+            let part = cancel.check().and_then(|()| project(&plan, &part.columns, rows, groups));
+            if part.is_err() {
+                start = batch.rows;
+            }
+            if let Some(part) = part.transpose() {
+                return Some(part);
+            }
+        }
+        None
+    }))
+}
+
 /// The groups of a subquery's, a join's or a system table's rows.
 fn of_rows(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryContext>) -> Result<Batch> {
-    let mut accumulator = Accumulator::new(plan, &context.memory)?;
+    let mut accumulator = Accumulator::new(plan, context)?;
     let partition = if stage.keys.is_empty() { Partition::Known(0) } else { Partition::ByRow };
     if stage.empty_groups && stage.keys.is_empty() && !plan.filter.never {
         accumulator.touch(0);
@@ -54,7 +74,7 @@ fn of_table(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryCo
     let scan = Arc::new(TableScan::new(plan, context)?);
     if plan.filter.never || (scan.children() == 0 && plan.relation.is_single_table()) {
         // Nothing is asked, so not even a count comes back, as recorded.
-        return Accumulator::new(plan, &context.memory)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
+        return Accumulator::new(plan, context)?.finish(&KnownPartitions::of(&[], &scan)?.keys);
     }
     let known = stage.keys.iter().all(|key| key.per_table);
     if !known {
@@ -164,7 +184,7 @@ fn in_parts(plan: &Arc<SelectPlan>, stage: &AggregatePlan, context: &Arc<QueryCo
     if stage.keys.iter().all(|key| key.per_table) {
         let partitions = KnownPartitions::of(&stage.keys, &scan)?;
         let waiting = vec![Share::all(&partitions)];
-        return Ok(Box::new(Shares { plan: Arc::clone(plan), scan, partitions, context: Arc::clone(context), waiting, grouped }));
+        return Ok(Box::new(Shares { plan: Arc::clone(plan), scan, partitions, context: Arc::clone(context), waiting, grouped, ready: none() }));
     }
     let mut spilling = Spilling::new(stage, context);
     for (number, task) in cut(stage, &scan, None)?.iter().enumerate() {
@@ -182,20 +202,22 @@ struct Shares {
     /// The next one last.
     waiting: Vec<Share>,
     grouped: bool,
+    /// Of the last share.
+    ready: Batches,
 }
 
 impl Shares {
     fn batch(&mut self) -> Result<Option<Batch>> {
         let plan = Arc::clone(&self.plan);
         let crate::plan::Stage::Aggregate(stage) = &plan.stage else { return Err(Error::internal("groups of what has none")) };
-        while let Some(share) = self.waiting.pop() {
+        loop {
+            if let Some(batch) = self.ready.next() {
+                return batch.map(Some);
+            }
+            self.ready = none();
+            let Some(share) = self.waiting.pop() else { return Ok(None) };
             match of_share(&plan, stage, &self.scan, &self.partitions, &self.context, &share) {
-                Ok(batch) => {
-                    let groups = if self.grouped { batch.groups } else { None };
-                    if let Some(batch) = project(&plan, &batch.columns, batch.rows, groups)? {
-                        return Ok(Some(batch));
-                    }
-                }
+                Ok(batch) => self.ready = projected(&plan, batch, self.grouped, &self.context),
                 Err(error) if is_exhausted(&error) => match share.halves(stage, &self.scan)? {
                     Some([first, second]) => self.waiting.extend([second, first]),
                     None => return Err(error),
@@ -203,7 +225,6 @@ impl Shares {
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
     }
 }
 
@@ -214,6 +235,7 @@ impl Iterator for Shares {
         let batch = self.batch();
         if batch.is_err() {
             self.waiting.clear();
+            self.ready = none();
         }
         batch.transpose()
     }
@@ -229,7 +251,7 @@ fn last_windows_of(
     grid: &Grid,
     most: usize,
 ) -> Result<Accumulator> {
-    let Some(latest) = scan.latest_bound()? else { return Accumulator::new(plan, &context.memory) };
+    let Some(latest) = scan.latest_bound()? else { return Accumulator::new(plan, context) };
     let mut last = grid.last_start(latest);
     let length = grid.end(last).saturating_sub(last);
     let mut windows = most.max(1) as i64;
@@ -263,12 +285,12 @@ fn accumulate(
     let tasks = cut(stage, scan, partitions)?;
     let range = share.range(stage);
     let work = |task: &Work| -> Result<Accumulator> {
-        let accumulator = Accumulator::of_windows(plan, &context.memory, share.starts)?;
+        let accumulator = Accumulator::of_windows(plan, context, share.starts)?;
         let mut sink = Groups { accumulator, scan, partitions, share, range };
         feed(scan, task, &mut sink)?;
         Ok(sink.accumulator)
     };
-    let Some((first, rest)) = tasks.split_first() else { return Accumulator::new(plan, &context.memory) };
+    let Some((first, rest)) = tasks.split_first() else { return Accumulator::new(plan, context) };
     let mut accumulator = work(first)?;
     // Threads cost more than a little work does; how much there is, the first task tells.
     if accumulator.rows().saturating_mul(rest.len()) < WORTH_THREADS {

@@ -31,7 +31,7 @@ pub(crate) fn run(
 ) -> Result<Accumulator> {
     let tasks: Vec<&[usize]> = children.chunks(CHILDREN).collect();
     let results = context.scheduler.parallel(tasks.len(), |task| take(plan, stage, scan, partitions, tasks[task], context));
-    let mut accumulator = Accumulator::new(plan, &context.memory)?;
+    let mut accumulator = Accumulator::new(plan, context)?;
     for result in results {
         accumulator.merge(result?)?;
     }
@@ -54,7 +54,7 @@ fn take(
     children: &[usize],
     context: &Arc<QueryContext>,
 ) -> Result<Accumulator> {
-    let mut accumulator = Accumulator::new(plan, &context.memory)?;
+    let mut accumulator = Accumulator::new(plan, context)?;
     let mut cells: Vec<Cells> = stage.calls.iter().map(|_| Cells::default()).collect();
     let column = |argument: &BoundExpr| match argument.input_index().map(|input| scan.source(input)) {
         Some(InputSource::Stored(place)) => scan.column(*place),

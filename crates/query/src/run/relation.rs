@@ -13,12 +13,20 @@ use crate::QueryContext;
 use crate::bind::relation::{ColumnSource, Origin, Relation};
 use crate::plan::{Filter, JoinSidePlan, RowsPlan, SelectPlan, Stage};
 
+/// Rows of a system table that are handed on together.
+const ROWS: usize = 16_384;
+
 /// Blocks with the given columns of the relation.
 pub(crate) fn blocks(relation: &Relation, inputs: &[usize], context: &Arc<QueryContext>) -> Result<Blocks> {
     let batches: super::block::Batches = match &relation.origin {
         Origin::Rows(RowsPlan::Query(plan)) => query::run(plan, context)?,
         Origin::Rows(RowsPlan::Batch { batch, .. }) => {
-            Box::new(std::iter::once(Ok(Batch { rows: batch.num_rows(), columns: batch.columns().to_vec(), groups: None })))
+            let (batch, cancel, rows) = (batch.clone(), context.cancel.clone(), batch.num_rows());
+            Box::new((0..rows).step_by(ROWS).map(move |start| {
+                cancel.check()?;
+                let part = batch.slice(start, ROWS.min(rows - start));
+                Ok(Batch { rows: part.num_rows(), columns: part.columns().to_vec(), groups: None })
+            }))
         }
         Origin::Join(plan) => join::run(plan, relation, inputs, context)?,
         Origin::Nothing | Origin::Table(_) => return Err(Error::internal("rows of what is not rows")),

@@ -101,6 +101,9 @@ fn within(block: Block, range: TimeRange, has_time: bool) -> Result<Option<Block
     if rows.is_empty() { Ok(None) } else { block.take(&rows).map(Some) }
 }
 
+/// Rows of the newest or oldest that are worth holding of every child.
+const FEW_ROWS: usize = 4_096;
+
 fn rows(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Needs) -> Result<(Batches, bool)> {
     if let Origin::Nothing = plan.relation.origin {
         let batch = if plan.filter.never { None } else { project(plan, &[], 1, None)? };
@@ -120,7 +123,7 @@ fn rows(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>, needs: Needs) -> Re
     let project_plan = Arc::clone(plan);
     let blocks = match needs.most {
         // A few rows of the newest or oldest: no child needs to give more than them, nor what lies beyond those found.
-        Some(most) if children.len() > 1 => super::top::rows(&scan, &children, descending, most)?,
+        Some(most) if children.len() > 1 && most <= FEW_ROWS => super::top::rows(&scan, &children, descending, most, context)?,
         _ => scan.merged(&children, descending)?,
     };
     Ok((Box::new(blocks.filter_map(move |block| block.and_then(|block| project(&project_plan, &block.columns, block.rows, None)).transpose())), true))
@@ -157,11 +160,29 @@ pub(crate) fn joined(blocks: &[Block], plan: &SelectPlan) -> Result<Block> {
     Ok(Block { rows: blocks.iter().map(|block| block.rows).sum(), timestamps: timestamps.into(), columns: concat_columns(&columns, &types)? })
 }
 
+/// Children that come out together.
+const CHILDREN: usize = 16_384;
+
 /// One row a child table, whether it has rows or not.
 fn tables(plan: &Arc<SelectPlan>, context: &Arc<QueryContext>) -> Result<Batches> {
     let scan = TableScan::new(plan, context)?;
-    let batch = project(plan, &scan.per_table_inputs(), scan.children(), None)?;
-    Ok(Box::new(batch.into_iter().map(Ok)))
+    let (plan, cancel, cells, children, mut start) = (Arc::clone(plan), context.cancel.clone(), scan.per_table_inputs(), scan.children(), 0);
+    Ok(Box::new(std::iter::from_fn(move || {
+        while start < children {
+            let rows = CHILDREN.min(children - start);
+            let columns: Vec<ArrayRef> =
+                cells.iter().map(|column| if column.len() == children { column.slice(start, rows) } else { Arc::clone(column) }).collect();
+            start += rows;
+            let batch = cancel.check().and_then(|()| project(&plan, &columns, rows, None));
+            if batch.is_err() {
+                start = children;
+            }
+            if let Some(batch) = batch.transpose() {
+                return Some(batch);
+            }
+        }
+        None
+    })))
 }
 
 /// Whether an input is a stored column or the timestamp.

@@ -5,7 +5,7 @@ use embudo_storage::TimeRange;
 /// Children up to which each keeps a whole block open.
 pub(super) const CURSORS: usize = 1_024;
 /// Rows that all children of a larger merge keep open.
-const OPEN_ROWS: u64 = 2 << 20;
+const OPEN_ROWS: u64 = 1 << 20;
 /// Rows of a child in a slice, at least: opening its next slice must not cost more than its rows.
 const LEAST_ROWS: u64 = 256;
 
@@ -68,7 +68,7 @@ mod tests {
             assert_eq!((slices[0].start, slices[slices.len() - 1].end), (whole.start, whole.end));
             assert!(slices.windows(2).all(|pair| pair[0].end + 1 == pair[1].start) && slices.iter().all(|slice| !slice.is_empty()), "{slices:?}");
         }
-        assert_eq!(slices(TimeRange::ALL, 4_000, sample(60_000, 0, 1_000_000)).len(), 58);
-        assert_eq!(slices(TimeRange::ALL, 4_000, sample(600, 0, 1_000_000)).len(), 1);
+        assert_eq!(slices(TimeRange::ALL, 4_000, sample(60_000, 0, 1_000_000)).len(), 115);
+        assert_eq!(slices(TimeRange::ALL, 4_000, sample(500, 0, 1_000_000)).len(), 1);
     }
 }

@@ -7,12 +7,16 @@ use embudo_types::Result;
 
 use super::block::{Block, Blocks};
 use super::scan::{Reader, TableScan};
+use crate::QueryContext;
+use crate::array::interleave;
+use crate::memory::{Reservation, bytes_of};
 
 /// Blocks, in the order of time, that hold the first `most` rows of all children in that order.
-pub(crate) fn rows(scan: &Arc<TableScan>, children: &[usize], descending: bool, most: usize) -> Result<Blocks> {
+pub(crate) fn rows(scan: &Arc<TableScan>, children: &[usize], descending: bool, most: usize, context: &QueryContext) -> Result<Blocks> {
     if most == 0 {
         return Ok(Box::new(std::iter::empty()));
     }
+    let mut reservation = Reservation::new(&context.memory);
     // Ticks of the best rows so far, worst last; what is worse than the last of a full list cannot come out.
     let mut best: Vec<i64> = Vec::new();
     let mut found: Vec<(usize, Vec<Block>)> = Vec::new();
@@ -29,6 +33,8 @@ pub(crate) fn rows(scan: &Arc<TableScan>, children: &[usize], descending: bool, 
             let block = block?;
             rows += block.rows;
             best.extend(block.timestamps.iter().take(most));
+            let block = first_rows(block, most, scan)?;
+            reservation.grow(bytes_of(&block.columns) + 8 * block.rows)?;
             blocks.push(block);
             if rows >= most {
                 break;
@@ -46,5 +52,19 @@ pub(crate) fn rows(scan: &Arc<TableScan>, children: &[usize], descending: bool, 
     }
     let vgroups: Vec<u32> = found.iter().map(|(child, _)| scan.vgroup(*child)).collect();
     let sources = found.into_iter().map(|(_, blocks)| Box::new(blocks.into_iter().map(Ok)) as Blocks).collect();
-    super::merge::merged(sources, &vgroups, scan.input_types(), descending)
+    let merged = super::merge::merged(sources, &vgroups, scan.input_types(), descending)?;
+    Ok(Box::new(merged.inspect(move |_| {
+        let _held = &reservation;
+    })))
+}
+
+/// The first rows of a block; copied where they are few, so that the others are let go of.
+fn first_rows(block: Block, most: usize, scan: &TableScan) -> Result<Block> {
+    if block.rows <= most.saturating_mul(2) {
+        return Ok(block);
+    }
+    let rows = [(0, 0, most as u32)];
+    let columns = block.columns.iter().zip(scan.input_types());
+    let columns = columns.map(|(column, data_type)| interleave(std::slice::from_ref(column), &rows, &data_type)).collect::<Result<_>>()?;
+    Ok(Block { rows: most, timestamps: block.timestamps[..most].to_vec().into(), columns })
 }

@@ -1,5 +1,6 @@
 //! FILL of INTERVAL: the windows that have no rows, partition by partition.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array};
@@ -25,10 +26,11 @@ pub(crate) fn filled(batches: Batches, plan: &Arc<SelectPlan>, context: &QueryCo
     // One partition at a time, and the one that is being read.
     let windows = fill.grid.count(fill.grid.first_start(fill.range.start), fill.grid.last_start(fill.range.end), usize::MAX);
     reservation.grow(windows.saturating_mul(2 * (WINDOW_BYTES + fill.items.len() * CELL_BYTES)))?;
-    let grid = Windows::of(fill);
+    let grid = Windows::of(fill, &context.cancel)?;
     Ok(Box::new(Filled {
         batches,
         ahead: None,
+        partition: None,
         plan: Arc::clone(plan),
         grid,
         cancel: context.cancel.clone(),
@@ -43,6 +45,7 @@ struct Filled {
     batches: Batches,
     /// What was read beyond the last partition.
     ahead: Option<Batch>,
+    partition: Option<Partition>,
     plan: Arc<SelectPlan>,
     grid: Windows,
     cancel: CancelToken,
@@ -90,19 +93,24 @@ impl Filled {
         Ok(Some((Batch { rows: parts.iter().map(|part| part.rows).sum(), columns: concat_columns(&columns, &types)?, groups: None }, number)))
     }
 
-    fn partition(&mut self) -> Result<Option<Batch>> {
+    fn batch(&mut self) -> Result<Option<Batch>> {
         let plan = Arc::clone(&self.plan);
         let Some(fill) = &plan.fill else { return Ok(None) };
-        self.cancel.check()?;
-        if let Some((rows, number)) = self.rows()? {
+        loop {
+            self.cancel.check()?;
+            if let Some(partition) = &mut self.partition {
+                if partition.next < self.grid.starts.len() {
+                    return partition.batch(&plan, fill, &self.grid).map(Some);
+                }
+                self.partition = None;
+            }
+            let rows = self.rows()?;
+            if rows.is_none() && (self.any || !fill.forced) {
+                return Ok(None);
+            }
             self.any = true;
-            return partition(&plan, fill, &self.grid, Some(&rows), number).map(Some);
+            self.partition = Some(Partition::new(fill, &self.grid, rows, &self.cancel)?);
         }
-        if self.any || !fill.forced {
-            return Ok(None);
-        }
-        self.any = true;
-        partition(&plan, fill, &self.grid, None, 0).map(Some)
     }
 }
 
@@ -113,7 +121,7 @@ impl Iterator for Filled {
         if self.done {
             return None;
         }
-        let batch = self.partition();
+        let batch = self.batch();
         self.done = !matches!(batch, Ok(Some(_)));
         batch.transpose()
     }
@@ -131,10 +139,13 @@ struct Windows {
 }
 
 impl Windows {
-    fn of(fill: &FillPlan) -> Self {
+    fn of(fill: &FillPlan, cancel: &CancelToken) -> Result<Self> {
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
         let (mut start, last) = (fill.grid.first_start(fill.range.start), fill.grid.last_start(fill.range.end));
         while start <= last {
+            if starts.len() % BATCH == 0 {
+                cancel.check()?;
+            }
             starts.push(start);
             ends.push(fill.grid.end(start));
             let next = fill.grid.next_start(start);
@@ -143,111 +154,160 @@ impl Windows {
             }
             start = next;
         }
-        Self { starts, ends }
+        Ok(Self { starts, ends })
     }
 }
 
-fn partition(plan: &SelectPlan, fill: &FillPlan, grid: &Windows, rows: Option<&Batch>, group: u32) -> Result<Batch> {
-    let count = grid.starts.len();
-    let mut row_of = vec![NO_ROW; count];
-    if let Some(batch) = rows {
-        let starts = ticks(&batch.columns[fill.start]);
-        let mut row = 0;
-        for (window, start) in grid.starts.iter().enumerate() {
-            while row < starts.len() && starts[row] < *start && !fill.grid.is_shown_as(*start, starts[row]) {
-                row += 1;
-            }
-            if row < starts.len() && fill.grid.is_shown_as(*start, starts[row]) {
-                row_of[window] = row as u32;
-                row += 1;
-            }
-        }
-    }
-    let bounds: [ArrayRef; 3] = [
-        timestamp_array(grid.starts.clone().into(), fill.precision),
-        timestamp_array(grid.ends.clone().into(), fill.precision),
-        Arc::new(Int64Array::from_iter_values(grid.starts.iter().zip(&grid.ends).map(|(start, end)| end - start))),
-    ];
-    let mut columns = Vec::with_capacity(fill.items.len());
-    for (place, item) in fill.items.iter().enumerate() {
-        let (data_type, precision) = (plan.items[place].data_type(), plan.items[place].precision());
-        let known = match rows {
-            Some(batch) => Arc::clone(&batch.columns[place]),
-            None => array_of_values(&[], data_type, precision)?,
-        };
-        columns.push(match item {
-            FillItem::Window(expr) => expr.evaluate(&bounds, count)?,
-            FillItem::Partition if known.is_empty() => take_or_null(&known, &row_of)?,
-            // As recorded, NEXT takes the partition's name from the next row too, and behind the last one there is none.
-            FillItem::Partition if fill.mode == FillMode::Next => {
-                let after = row_of.iter().rposition(|row| *row != NO_ROW).map_or(0, |last| last + 1);
-                take_or_null(&known, &(0..count).map(|window| if window < after { 0 } else { NO_ROW }).collect::<Vec<_>>())?
-            }
-            FillItem::Partition => take(&known, &vec![0; count])?,
-            FillItem::Value(constant) => values(fill, &known, &row_of, grid, constant, data_type)?,
-        });
-    }
-    let columns = columns
-        .into_iter()
-        .map(|column: ArrayRef| if column.len() == count { Ok(column) } else { Err(Error::internal("a filled column of another length")) })
-        .collect::<Result<_>>()?;
-    Ok(Batch { rows: count, columns, groups: Some(vec![group; count]) })
+/// Windows that come out together.
+const BATCH: usize = 16_384;
+
+/// A partition whose windows come out batch by batch.
+struct Partition {
+    rows: Option<Batch>,
+    number: u32,
+    /// The row of each window.
+    row_of: Vec<u32>,
+    /// First window that has not come out.
+    next: usize,
+    /// By item: the last row with a value, for PREV.
+    before: Vec<u32>,
+    /// By item: the first window from which on one with a value was found, for NEXT.
+    after: Vec<Option<usize>>,
+    /// First window behind all that have rows.
+    end: usize,
+    /// The last window with a row, for LINEAR.
+    last_row: Option<usize>,
 }
 
-/// An aggregate's values in all windows.
-fn values(fill: &FillPlan, known: &ArrayRef, row_of: &[u32], grid: &Windows, constant: &Value, data_type: DataType) -> Result<ArrayRef> {
-    let nulls = known.logical_nulls();
-    let has_value = |row: u32| row != NO_ROW && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row as usize));
-    match fill.mode {
-        FillMode::Null => take_or_null(known, row_of),
-        FillMode::Value => {
-            let cell = |row: &u32| if has_value(*row) { value_at(known, data_type, *row as usize) } else { constant.clone() };
-            array_of_values(&row_of.iter().map(cell).collect::<Vec<_>>(), data_type, fill.precision)
+impl Partition {
+    fn new(fill: &FillPlan, grid: &Windows, rows: Option<(Batch, u32)>, cancel: &CancelToken) -> Result<Self> {
+        let mut row_of = vec![NO_ROW; grid.starts.len()];
+        let (rows, number) = rows.map_or((None, 0), |(rows, number)| (Some(rows), number));
+        if let Some(batch) = &rows {
+            let starts = ticks(&batch.columns[fill.start]);
+            let mut row = 0;
+            for (window, start) in grid.starts.iter().enumerate() {
+                if window % BATCH == 0 {
+                    cancel.check()?;
+                }
+                while row < starts.len() && starts[row] < *start && !fill.grid.is_shown_as(*start, starts[row]) {
+                    row += 1;
+                }
+                if row < starts.len() && fill.grid.is_shown_as(*start, starts[row]) {
+                    row_of[window] = row as u32;
+                    row += 1;
+                }
+            }
         }
-        FillMode::Previous => {
-            let mut last = NO_ROW;
-            let rows: Vec<u32> = row_of
-                .iter()
-                .map(|row| {
+        let items = fill.items.len();
+        let end = row_of.iter().rposition(|row| *row != NO_ROW).map_or(0, |last| last + 1);
+        Ok(Self { end, rows, number, row_of, next: 0, before: vec![NO_ROW; items], after: vec![None; items], last_row: None })
+    }
+
+    fn batch(&mut self, plan: &SelectPlan, fill: &FillPlan, grid: &Windows) -> Result<Batch> {
+        let range = self.next..(self.next + BATCH).min(grid.starts.len());
+        self.next = range.end;
+        let count = range.len();
+        let (starts, ends) = (&grid.starts[range.clone()], &grid.ends[range.clone()]);
+        let bounds: [ArrayRef; 3] = [
+            timestamp_array(starts.to_vec().into(), fill.precision),
+            timestamp_array(ends.to_vec().into(), fill.precision),
+            Arc::new(Int64Array::from_iter_values(starts.iter().zip(ends).map(|(start, end)| end - start))),
+        ];
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(fill.items.len());
+        for (place, item) in fill.items.iter().enumerate() {
+            let (data_type, precision) = (plan.items[place].data_type(), plan.items[place].precision());
+            let known = match &self.rows {
+                Some(batch) => Arc::clone(&batch.columns[place]),
+                None => array_of_values(&[], data_type, precision)?,
+            };
+            columns.push(match item {
+                FillItem::Window(expr) => expr.evaluate(&bounds, count)?,
+                FillItem::Partition if known.is_empty() => take_or_null(&known, &self.row_of[range.clone()])?,
+                // As recorded, NEXT takes the partition's name from the next row too, and behind the last one there is none.
+                FillItem::Partition if fill.mode == FillMode::Next => {
+                    let after = self.end;
+                    take_or_null(&known, &range.clone().map(|window| if window < after { 0 } else { NO_ROW }).collect::<Vec<_>>())?
+                }
+                FillItem::Partition => take(&known, &vec![0; count])?,
+                FillItem::Value(constant) => self.values(fill, place, &known, grid, range.clone(), constant, data_type)?,
+            });
+        }
+        if fill.mode == FillMode::Linear {
+            self.last_row = range.clone().rev().find(|window| self.row_of[*window] != NO_ROW).or(self.last_row);
+        }
+        if columns.iter().any(|column| column.len() != count) {
+            return Err(Error::internal("a filled column of another length"));
+        }
+        Ok(Batch { rows: count, columns, groups: Some(vec![self.number; count]) })
+    }
+
+    /// An aggregate's values in some windows.
+    #[allow(clippy::too_many_arguments, reason = "one item's fill in one batch of windows")]
+    fn values(
+        &mut self,
+        fill: &FillPlan,
+        item: usize,
+        known: &ArrayRef,
+        grid: &Windows,
+        windows: Range<usize>,
+        constant: &Value,
+        data_type: DataType,
+    ) -> Result<ArrayRef> {
+        let nulls = known.logical_nulls();
+        let has_value = |row: u32| row != NO_ROW && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row as usize));
+        let row_of = &self.row_of[windows.clone()];
+        match fill.mode {
+            FillMode::Null => take_or_null(known, row_of),
+            FillMode::Value => {
+                let cell = |row: &u32| if has_value(*row) { value_at(known, data_type, *row as usize) } else { constant.clone() };
+                array_of_values(&row_of.iter().map(cell).collect::<Vec<_>>(), data_type, fill.precision)
+            }
+            FillMode::Previous => {
+                let last = &mut self.before[item];
+                let mut rows = Vec::with_capacity(row_of.len());
+                for row in row_of {
                     if has_value(*row) {
-                        last = *row;
+                        *last = *row;
                     }
-                    last
-                })
-                .collect();
-            take_or_null(known, &rows)
-        }
-        FillMode::Next => {
-            let mut next = NO_ROW;
-            let mut rows: Vec<u32> = row_of
-                .iter()
-                .rev()
-                .map(|row| {
+                    rows.push(*last);
+                }
+                take_or_null(known, &rows)
+            }
+            FillMode::Next => {
+                // Searched once for all batches before it.
+                let found = self.after[item].filter(|window| *window >= windows.end);
+                let after = found.unwrap_or_else(|| (windows.end..self.row_of.len()).find(|window| has_value(self.row_of[*window])).unwrap_or(usize::MAX));
+                self.after[item] = Some(after);
+                let mut next = self.row_of.get(after).copied().unwrap_or(NO_ROW);
+                let mut rows = vec![NO_ROW; row_of.len()];
+                for (place, row) in row_of.iter().enumerate().rev() {
                     if has_value(*row) {
                         next = *row;
                     }
-                    next
-                })
-                .collect();
-            rows.reverse();
-            take_or_null(known, &rows)
-        }
-        FillMode::Linear => {
-            let mut cells: Vec<Value> =
-                row_of.iter().map(|row| if has_value(*row) { value_at(known, data_type, *row as usize) } else { Value::Null }).collect();
-            let mut before: Option<usize> = None;
-            for window in 0..row_of.len() {
-                if row_of[window] == NO_ROW {
-                    continue;
+                    rows[place] = next;
                 }
-                if let Some(before) = before {
-                    for missing in before + 1..window {
-                        cells[missing] = between((grid.starts[before], &cells[before]), (grid.starts[window], &cells[window]), grid.starts[missing]);
+                take_or_null(known, &rows)
+            }
+            FillMode::Linear => {
+                let cell = |window: usize| match self.row_of[window] {
+                    row if has_value(row) => value_at(known, data_type, row as usize),
+                    _ => Value::Null,
+                };
+                let found = self.after[item].filter(|window| *window >= windows.end);
+                let behind = found.unwrap_or_else(|| (windows.end..self.row_of.len()).find(|window| self.row_of[*window] != NO_ROW).unwrap_or(usize::MAX));
+                self.after[item] = Some(behind);
+                let with_rows = windows.clone().filter(|window| self.row_of[*window] != NO_ROW);
+                let points: Vec<usize> = self.last_row.into_iter().chain(with_rows).chain((behind != usize::MAX).then_some(behind)).collect();
+                let mut cells: Vec<Value> = windows.clone().map(cell).collect();
+                for pair in points.windows(2) {
+                    let (first, last) = (cell(pair[0]), cell(pair[1]));
+                    for missing in (pair[0] + 1).max(windows.start)..pair[1].min(windows.end) {
+                        cells[missing - windows.start] = between((grid.starts[pair[0]], &first), (grid.starts[pair[1]], &last), grid.starts[missing]);
                     }
                 }
-                before = Some(window);
+                array_of_values(&cells, data_type, fill.precision)
             }
-            array_of_values(&cells, data_type, fill.precision)
         }
     }
 }

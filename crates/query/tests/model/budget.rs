@@ -63,7 +63,7 @@ fn spilling(bytes: u64) -> MemoryBudget {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn little_room_gives_the_same_rows(inserts in inserts(), flushes in prop::array::uniform3(any::<bool>()), bytes in 200_u64..60_000) {
@@ -82,9 +82,9 @@ proptest! {
 fn many_rows(fixture: &Fixture) {
     let mut random = 7_u64;
     for table in 0..TABLES {
-        let rows = (0..6_000).map(|tick| {
+        let rows = (0..2_000).map(|tick| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (tick * 3 + table as i64, Some((random >> 33) as i64 % 3_000))
+            (tick * 3 + table as i64, Some((random >> 33) as i64 % 1_000))
         });
         fixture.insert(&(table, rows.collect()));
     }
@@ -98,7 +98,7 @@ fn groups_rows_and_keys_go_on_on_disk() {
     let mut went_to_disk = 0;
     for sql in gathering() {
         // A join holds the rows of its sides that are near each other.
-        let bytes = if sql.contains("JOIN") { 4_000_000 } else { 2_000_000 };
+        let bytes = if sql.contains("JOIN") { 2_000_000 } else { 700_000 };
         let expected = fixture.answer(&sql);
         let found = fixture.within(&sql, spilling(bytes)).unwrap_or_else(|error| panic!("{sql}: {error}"));
         assert!(found == expected, "{sql}: {} rows, not {}", found.len(), expected.len());

@@ -61,12 +61,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn conditions_times_and_columns(inserts in inserts(), flushes in prop::array::uniform3(any::<bool>())) {
+    fn conditions_times_and_columns(inserts in inserts(), flushes in prop::array::uniform3(any::<bool>()), turn in 0_usize..4) {
         let (fixture, _) = filled(&inserts, &flushes);
         for subquery in SUBQUERIES {
-            for condition in CONDITIONS {
+            for condition in CONDITIONS.iter().skip(turn).step_by(4) {
                 // A name is no number to compare with.
-                let condition = if subquery.contains("tbname AS k") { condition.replace("v + k", "v + 1").replace('k', "LENGTH(k)").replace("LIKE", "") } else { condition.to_owned() };
+                let condition = if subquery.contains("tbname AS k") { condition.replace("v + k", "v + 1").replace('k', "LENGTH(k)").replace("LIKE", "") } else { (*condition).to_owned() };
                 for outer in OUTER {
                     let sql = |limit: &str| outer.replace("{Q}", &subquery.replace("{L}", limit)).replace("{C}", &condition);
                     prop_assert_eq!(rows(&fixture, &sql("")), rows(&fixture, &sql("LIMIT 1000000000")), "{}", sql(""));
