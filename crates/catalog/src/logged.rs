@@ -50,6 +50,11 @@ impl Database {
         self.contents().table_by_uid(uid).is_some()
     }
 
+    /// The sequence of the last record that changed tables: none comes or goes without another one.
+    pub fn last_change(&self) -> Sequence {
+        self.contents().applied()
+    }
+
     /// A table by number as it was when the record of `sequence` was written; `None` where that is not known any more.
     pub fn logged_table(&self, uid: Uid, sequence: Sequence) -> Option<LoggedTable> {
         let table = match self.contents().past_table(uid, sequence) {

@@ -409,8 +409,12 @@ mod tests {
             let mut writer = Writer(vec![VERSION, 4]);
             writer.text("u");
             writer.optional_text(None);
-            [0, 2, 2, hosts.len() as u8].into_iter().for_each(|byte| writer.byte(byte));
-            hosts.iter().for_each(|host| writer.text(host));
+            for byte in [0, 2, 2, hosts.len() as u8] {
+                writer.byte(byte);
+            }
+            for host in hosts {
+                writer.text(host);
+            }
             writer.signed(-5);
             let [SystemChange::PutUser(user)] = &decode(&writer.0).unwrap()[..] else { panic!("no user") };
             assert_eq!((user.enabled, user.sysinfo, user.created, user.token_limit, user.keeps_to_hosts), (1, 1, -5, TOKENS, keeps_to_hosts));

@@ -25,7 +25,7 @@ pub struct Token {
     pub provider: String,
     /// ENABLE.
     pub enabled: bool,
-    /// EXTRA_INFO.
+    /// `EXTRA_INFO`.
     pub extra: String,
     /// Milliseconds since 1970.
     pub created: i64,

@@ -18,7 +18,7 @@ use crate::{HostRange, TotpSecret};
 pub const ROOT: &str = "root";
 /// Its password until it is changed.
 pub const DEFAULT_PASSWORD: &str = "taosdata";
-/// ALLOW_TOKEN_NUM where nothing is said.
+/// `ALLOW_TOKEN_NUM` where nothing is said.
 pub const TOKENS: i64 = 3;
 /// The host that is on every list.
 pub(crate) const THIS_MACHINE: &str = "127.0.0.1";
@@ -46,7 +46,7 @@ pub struct User {
     pub keeps_to_hosts: bool,
     /// The second factor.
     pub totp: Option<TotpSecret>,
-    /// ALLOW_TOKEN_NUM: tokens at most; less than 0 for any number.
+    /// `ALLOW_TOKEN_NUM`: tokens at most; less than 0 for any number.
     pub token_limit: i64,
     /// Milliseconds since 1970.
     pub created: i64,

@@ -168,15 +168,21 @@ impl Session {
         cancel: &CancelToken,
         work: impl FnOnce(&StatementContext<'_>) -> Result<ResultSet>,
     ) -> Result<ResultSet> {
-        let account = Account::of(self.shared.engine.catalog(), &self.shared.user)?;
-        if let Some(token) = &self.shared.token {
-            self.shared.engine.catalog().check_token(token)?;
-        }
+        let account = self.account()?;
         let now = self.shared.engine.clock().now();
         let running = self.shared.engine.activity().start(self.shared.id, &self.shared.user, sql, now / 1_000_000, cancel)?;
         let State { database, zone } = self.shared.state.read().clone();
         let context = StatementContext { session: self, engine: &self.shared.engine, account, database, zone, now, parameters, cancel: cancel.clone() };
         work(&context).map(|result| running.follow(result))
+    }
+
+    /// Its user, who may still do something: 0x0351 after DROP USER, 0x0315 after ENABLE 0, 0x0357 where the token counts no more.
+    pub(crate) fn account(&self) -> Result<Account> {
+        let catalog = self.shared.engine.catalog();
+        if let Some(token) = &self.shared.token {
+            catalog.check_token(token)?;
+        }
+        Account::of(catalog, &self.shared.user)
     }
 
     /// Changes the current database, as USE does: 0x0388 where there is none of that name, 0x0303 where the user has no right in it.

@@ -15,7 +15,7 @@ const MAX_USER: usize = 23;
 const MAX_PASSWORD: usize = 128;
 /// Longest PROVIDER in bytes.
 const MAX_PROVIDER: usize = 63;
-/// Longest EXTRA_INFO in bytes.
+/// Longest `EXTRA_INFO` in bytes.
 const MAX_EXTRA: usize = 1_023;
 /// Characters of a token's text.
 const TOKEN_TEXT: u32 = 63;
@@ -96,7 +96,7 @@ pub(crate) fn drop_user(context: &StatementContext<'_>, name: &str) -> Result<()
     Ok(())
 }
 
-/// CREATE TOTP_SECRET FOR USER: one row with the new secret, in place of one that there was.
+/// CREATE `TOTP_SECRET` FOR USER: one row with the new secret, in place of one that there was.
 pub(crate) fn create_secret(context: &StatementContext<'_>, name: &str) -> Result<ResultSet> {
     let secret = TotpSecret::random();
     let shown = secret.text();
@@ -107,7 +107,7 @@ pub(crate) fn create_secret(context: &StatementContext<'_>, name: &str) -> Resul
     one_cell("totp_secret", SECRET_TEXT, Some(shown))
 }
 
-/// DROP TOTP_SECRET FROM USER: 0x012A where there is none.
+/// DROP `TOTP_SECRET` FROM USER: 0x012A where there is none.
 pub(crate) fn drop_secret(context: &StatementContext<'_>, name: &str) -> Result<()> {
     context.engine.catalog().alter_user(name, |user| match user.totp.take() {
         Some(_) => Ok(()),
@@ -177,7 +177,9 @@ fn check_token(options: &TokenOptions) -> Result<()> {
 /// A result of one column with a text, or without a row.
 fn one_cell(name: &str, length: u32, value: Option<String>) -> Result<ResultSet> {
     let mut rows = RowSet::new(&[(name, DataType::Varchar(length))]);
-    value.into_iter().for_each(|value| rows.push(vec![text(value)]));
+    if let Some(value) = value {
+        rows.push(vec![text(value)]);
+    }
     rows.finish()
 }
 

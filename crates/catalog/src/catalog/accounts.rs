@@ -29,7 +29,7 @@ pub struct NewUser<'a> {
     pub hosts: &'a [String],
     /// TOTPSEED.
     pub totp: Option<TotpSecret>,
-    /// ALLOW_TOKEN_NUM.
+    /// `ALLOW_TOKEN_NUM`.
     pub token_limit: Option<i64>,
 }
 

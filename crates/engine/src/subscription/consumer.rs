@@ -82,6 +82,7 @@ impl Consumer {
 
     /// The next message, if there is one now. Counts as a poll, and commits what earlier polls gave where `auto_commit` asks for it.
     pub fn try_poll(&self) -> Result<Option<Message>> {
+        self.session.account()?;
         let mut state = self.refreshed(true, false)?;
         state.is_known = true;
         state.partitions.iter_mut().for_each(Partition::finish);

@@ -56,8 +56,9 @@ pub(crate) struct Transcriber {
     plan: Arc<TopicPlan>,
     shard: u16,
     with_names: bool,
-    /// Tables that rows came of, as they are at this place of the log; `None` for those that the topic leaves out.
-    tables: FxHashMap<Uid, Option<Arc<View>>>,
+    /// Tables that rows came of, as they are at this place of the log; `None` for those that the topic leaves out. With the last change of tables
+    /// at which it was looked whether they are still there.
+    tables: FxHashMap<Uid, (Sequence, Option<Arc<View>>)>,
     /// Columns by owner and version.
     layouts: FxHashMap<(Uid, u32), Arc<Layout>>,
 }
@@ -204,10 +205,13 @@ impl Transcriber {
 
     /// A table as it was; `None` where the topic leaves it out, or it is not there any more.
     fn view(&mut self, uid: Uid, sequence: Sequence) -> Result<Option<Arc<View>>> {
-        if !self.plan.database.has_table(uid) {
+        let last_change = self.plan.database.last_change();
+        let is_known = self.tables.get(&uid).is_some_and(|(seen, _)| *seen == last_change);
+        if !is_known && !self.plan.database.has_table(uid) {
             return Ok(None);
         }
-        if let Some(view) = self.tables.get(&uid) {
+        if let Some((seen, view)) = self.tables.get_mut(&uid) {
+            *seen = last_change;
             return Ok(view.clone());
         }
         let table = self.plan.database.logged_table(uid, sequence);
@@ -220,7 +224,7 @@ impl Transcriber {
             }
             _ => None,
         };
-        self.tables.insert(uid, view.clone());
+        self.tables.insert(uid, (last_change, view.clone()));
         Ok(view)
     }
 

@@ -154,7 +154,17 @@ fn a_token_that_is_none_opens_nothing() {
     assert_eq!(held.query(2, "SELECT 1")["code"], 0x0315);
     let (_, reply) = conn(address, "/ws", "", &json!({"req_id": 1, "bearer_token": token}));
     assert_eq!(reply["code"], 0x0315, "{reply}");
+    // Consumers ask at each poll.
+    root(address, "ALTER USER ann ENABLE 1");
+    let (mut consumer, reply) = subscribe(address, "", json!({"bearer_token": token}));
+    assert_eq!(reply["code"], 0, "{reply}");
+    root(address, "ALTER USER ann ENABLE 0");
+    let poll = json!({"action": "poll", "args": {"req_id": 3, "blocking_time": 0}}).to_string();
+    assert_eq!(consumer.ask(&poll)["code"], 0x0315);
+    root(address, "ALTER USER ann ENABLE 1");
+    assert_eq!(consumer.ask(&poll)["code"], 0);
     root(address, "DROP USER ann");
+    assert!(consumer.is_closed());
     refused(&token, "Invalid token");
 }
 
