@@ -25,6 +25,15 @@ pub struct ConnectOptions {
     pub application: Option<String>,
 }
 
+/// What a session says of the program behind it, for lists of connections; what it does not say is told as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// The program.
+    pub application: Option<String>,
+    /// The address that it is at.
+    pub address: Option<String>,
+}
+
 /// One statement to run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
@@ -132,6 +141,12 @@ pub trait Driver: Send + Sync {
     fn set_timezone(&self, name: &str) -> Result<()> {
         let _ = name;
         Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} keeps the zone it was opened with", self.transport().name())))
+    }
+
+    /// Says who is behind this session, in place of what it said before.
+    fn introduce(&self, introduction: &Introduction) -> Result<()> {
+        let _ = introduction;
+        Err(Error::with(code::OPERATION_NOT_SUPPORTED, format!("{} keeps what it said of itself", self.transport().name())))
     }
 
     /// Begins to consume topics, as a member of a group. 0x03E1 where a topic is missing, 0x0118 where an option cannot be.

@@ -8,11 +8,11 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use embudo_engine::{CancelToken, Engine, EngineOptions, Proof, Session};
+use embudo_engine::{CancelToken, Engine, EngineOptions, Origin, Proof, Session};
 use embudo_types::{Error, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 
 use crate::{
-    Driver, Dsn, LineOptions, LinesWritten, Location, Request, Subscription, Transport,
+    Driver, Dsn, Introduction, LineOptions, LinesWritten, Location, Request, Subscription, Transport,
     asynchronous::{AsyncResult, OwnedRequest, Pending, Pulled},
     deadline::{Deadline, within},
     embedded_statement::EmbeddedStatement,
@@ -132,6 +132,13 @@ impl Driver for EmbeddedDriver {
 
     fn set_timezone(&self, name: &str) -> Result<()> {
         self.session()?.set_zone(Zone::named(name)?);
+        Ok(())
+    }
+
+    fn introduce(&self, introduction: &Introduction) -> Result<()> {
+        let text = |said: &Option<String>| said.clone().unwrap_or_default();
+        let origin = Origin { user_application: text(&introduction.application), user_address: text(&introduction.address), ..Origin::default() };
+        self.session()?.set_origin(origin);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ mod text_statement;
 mod tls;
 mod websocket;
 
-pub use driver::{ConnectOptions, Driver, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, TimeUnit, connect};
+pub use driver::{ConnectOptions, Driver, Introduction, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, TimeUnit, connect};
 pub use dsn::{DEFAULT_PORT, Dsn, Host, Location, OptionKey, Secret, Transport, option_keys};
 pub use embudo_types::{FieldRole, StatementField};
 pub use embudo_wire::tmq::configuration as consumer_configuration;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use embudo_client::{ConnectOptions, Driver, Dsn};
+use embudo_client::{ConnectOptions, Driver, Dsn, Introduction};
 use embudo_types::{Error, Result, SERVER_VERSION, code};
 
 use crate::{
@@ -21,6 +21,7 @@ pub struct Connection {
     user: String,
     version: OnceLock<CString>,
     database: Mutex<Option<String>>,
+    introduction: Mutex<Introduction>,
 }
 
 impl Connection {
@@ -34,7 +35,7 @@ impl Connection {
 
     /// One on a driver that is there already.
     pub fn on(driver: Arc<dyn Driver>, user: &str) -> Self {
-        Self { driver, user: user.to_owned(), version: OnceLock::new(), database: Mutex::default() }
+        Self { driver, user: user.to_owned(), version: OnceLock::new(), database: Mutex::default(), introduction: Mutex::default() }
     }
 
     /// The connection of a handle; without one the program is not connected.
@@ -50,6 +51,16 @@ impl Connection {
     /// Who is logged in.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Changes what the connection says of itself.
+    pub fn introduce(&self, change: impl FnOnce(&mut Introduction)) -> Result<()> {
+        let mut introduction = self.introduction.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = introduction.clone();
+        change(&mut changed);
+        self.driver.introduce(&changed)?;
+        *introduction = changed;
+        Ok(())
     }
 
     /// Makes a database the current one.

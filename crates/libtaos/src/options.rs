@@ -6,6 +6,7 @@ use std::{
     net::IpAddr,
 };
 
+use embudo_client::Introduction;
 use embudo_types::Result;
 
 use crate::{
@@ -49,17 +50,24 @@ pub unsafe extern "C" fn taos_options_connection(taos: *mut c_void, option: c_in
         let value = unsafe { text(arg.cast()) }?.filter(|value| !value.is_empty());
         match option {
             // All options at once.
-            -1 => connection.driver().set_timezone(&configuration::timezone()),
-            0 => Ok(()),
+            -1 => {
+                connection.driver().set_timezone(&configuration::timezone())?;
+                connection.introduce(|introduction| *introduction = Introduction::default())
+            }
             1 => match value {
                 Some(zone) => connection.driver().set_timezone(zone),
                 None => connection.driver().set_timezone(&configuration::timezone()),
             },
-            2 => match value {
-                Some(address) => address.parse::<IpAddr>().map(drop).map_err(|_| invalid("no IP address")),
-                None => Ok(()),
-            },
-            3 | 4 => Ok(()),
+            2 => {
+                let is_address = value.is_none_or(|address| address.parse::<IpAddr>().is_ok());
+                if !is_address {
+                    return Err(invalid("no IP address"));
+                }
+                connection.introduce(|introduction| introduction.address = value.map(str::to_owned))
+            }
+            3 => connection.introduce(|introduction| introduction.application = value.map(str::to_owned)),
+            // Texts are UTF-8, and what a program is made with is on no list.
+            0 | 4 => Ok(()),
             _ => Err(invalid("an unknown option")),
         }
     })

@@ -19,7 +19,7 @@ use std::{
 use embudo_types::{Error, FieldRole, Outcome, Result, ResultSet, Value, Zone, code, subscription::SubscribeOptions};
 
 use crate::{
-    ConnectOptions, DEFAULT_PORT, Driver, Dsn, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, Subscription, TimeUnit, Transport,
+    ConnectOptions, DEFAULT_PORT, Driver, Dsn, Introduction, LineOptions, LineProtocol, LinesWritten, RawMessage, Request, Subscription, TimeUnit, Transport,
     deadline::{Deadline, within},
     ingest::column_of_rows,
     literal,
@@ -30,10 +30,12 @@ use result::Answer;
 use statement::NativeStatement;
 use subscription::NativeSubscription;
 
-/// `TSDB_OPTION_TIMEZONE` and `TSDB_OPTION_CONFIGDIR` of the process, `TSDB_OPTION_CONNECTION_TIMEZONE` of a connection.
+/// `TSDB_OPTION_TIMEZONE` and `TSDB_OPTION_CONFIGDIR` of the process, and some of `TSDB_OPTION_CONNECTION`.
 const PROCESS_ZONE: c_int = 2;
 const PROCESS_FOLDER: c_int = 3;
 const CONNECTION_ZONE: c_int = 1;
+const CONNECTION_ADDRESS: c_int = 2;
+const CONNECTION_APPLICATION: c_int = 3;
 
 /// A session by TDengine's library.
 pub struct NativeDriver {
@@ -249,6 +251,17 @@ impl Driver for NativeDriver {
         // SAFETY: a connection that is there and a text.
         self.library.check(unsafe { self.library.taos_options_connection()?(connection.handle, CONNECTION_ZONE, text.as_ptr().cast()) })?;
         *self.zone.lock().unwrap_or_else(PoisonError::into_inner) = zone;
+        Ok(())
+    }
+
+    fn introduce(&self, introduction: &Introduction) -> Result<()> {
+        let connection = self.connection()?;
+        for (option, said) in [(CONNECTION_ADDRESS, &introduction.address), (CONNECTION_APPLICATION, &introduction.application)] {
+            let said = said.as_deref().map(c_text).transpose()?;
+            let text = said.as_ref().map_or(std::ptr::null(), |said| said.as_ptr());
+            // SAFETY: a connection that is there and a text, or NULL for none.
+            self.library.check(unsafe { self.library.taos_options_connection()?(connection.handle, option, text.cast()) })?;
+        }
         Ok(())
     }
 

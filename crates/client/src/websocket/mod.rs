@@ -30,7 +30,7 @@ use embudo_wire::{
 use serde_json::{Value as Json, json};
 
 use crate::{
-    ConnectOptions, Driver, Dsn, LineOptions, LinesWritten, Request, Subscription, Transport,
+    ConnectOptions, Driver, Dsn, Introduction, LineOptions, LinesWritten, Request, Subscription, Transport,
     asynchronous::{AsyncResult, Gate, OwnedRequest, Pending},
     insert_text, literal,
     rest::lines,
@@ -65,6 +65,7 @@ struct Session {
     database: Option<String>,
     /// The zone that was set after the DSN's.
     zone: Option<String>,
+    introduction: Introduction,
     closed: bool,
 }
 
@@ -78,7 +79,14 @@ impl WebSocketDriver {
             zone: Mutex::new(dsn.option("timezone").map(Zone::named).transpose()?.unwrap_or_else(Zone::system)),
             statements: Arc::default(),
             open_statements: Gate::new(STATEMENTS_OPEN),
-            session: Mutex::new(Session { link: None, version: String::new(), database: dsn.database.clone(), zone: None, closed: false }),
+            session: Mutex::new(Session {
+                link: None,
+                version: String::new(),
+                database: dsn.database.clone(),
+                zone: None,
+                introduction: Introduction::default(),
+                closed: false,
+            }),
         };
         driver.link()?;
         Ok(driver)
@@ -93,7 +101,7 @@ impl WebSocketDriver {
         if let Some(link) = session.link.as_ref().filter(|link| link.is_usable()) {
             return Ok(Arc::clone(link));
         }
-        let (link, version) = self.connect(session.database.as_deref(), session.zone.as_deref())?;
+        let (link, version) = self.connect(session.database.as_deref(), session.zone.as_deref(), &session.introduction)?;
         session.version = version;
         Ok(Arc::clone(session.link.insert(link)))
     }
@@ -104,15 +112,20 @@ impl WebSocketDriver {
         session.link.as_ref().filter(|link| !session.closed && link.is_usable()).map(Arc::clone)
     }
 
-    fn connect(&self, database: Option<&str>, zone: Option<&str>) -> Result<(Arc<Link>, String)> {
-        connecting::connect(&self.dsn, "/ws", 0, |link| self.log_in(link, database, zone))
+    fn connect(&self, database: Option<&str>, zone: Option<&str>, introduction: &Introduction) -> Result<(Arc<Link>, String)> {
+        connecting::connect(&self.dsn, "/ws", 0, |link| self.log_in(link, database, zone, introduction))
     }
 
-    fn log_in(&self, link: &Link, database: Option<&str>, zone: Option<&str>) -> Result<String> {
+    fn log_in(&self, link: &Link, database: Option<&str>, zone: Option<&str>, introduction: &Introduction) -> Result<String> {
         let deadline = Some(Instant::now() + self.timeout.unwrap_or(Duration::from_secs(30)));
         let mut arguments = connecting::credentials(&self.dsn, database, self.application.as_deref());
         if let Some(zone) = zone {
             arguments["tz"] = zone.into();
+        }
+        for (name, said) in [("app", &introduction.application), ("ip", &introduction.address)] {
+            if let Some(said) = said {
+                arguments[name] = said.as_str().into();
+            }
         }
         let answer = reply::checked(link.call("conn", arguments, deadline)?)?;
         match answer.get("version").and_then(Json::as_str) {
@@ -227,6 +240,15 @@ impl Driver for WebSocketDriver {
         Ok(())
     }
 
+    fn introduce(&self, introduction: &Introduction) -> Result<()> {
+        let deadline = self.timeout.map(|limit| Instant::now() + limit);
+        let said = [(ADDRESS, &introduction.address), (APPLICATION, &introduction.application)];
+        let options: Vec<Json> = said.iter().map(|(option, value)| json!({ "option": option, "value": value })).collect();
+        reply::checked(self.link()?.call("options_connection", json!({ "options": options }), deadline)?)?;
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).introduction = introduction.clone();
+        Ok(())
+    }
+
     fn write_raw(&self, raw: RawMessage<'_>) -> Result<()> {
         let deadline = self.timeout.map(|limit| Instant::now() + limit);
         let link = self.link()?;
@@ -300,6 +322,8 @@ impl WebSocketDriver {
 const STATEMENTS_OPEN: usize = 16;
 /// The number of a connection's option.
 const TIME_ZONE: i32 = 1;
+const ADDRESS: i32 = 2;
+const APPLICATION: i32 = 3;
 /// `binary_query` and `fetch_raw_block`.
 const BINARY: [u32; 3] = [3, 3, 2];
 /// Prepared statements that tell what their fields are for.

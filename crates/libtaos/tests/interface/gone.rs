@@ -109,7 +109,7 @@ fn before_a_write_is_answered() {
 }
 
 extern "C" fn tell(parameter: *mut c_void, res: *mut c_void, number: c_int) {
-    // SAFETY: the sender that the test gave, which outlives the call; the result is freed once.
+    // SAFETY: the sender that the test gave, which lives for ever; the result is freed once.
     unsafe {
         let tell = &*parameter.cast::<mpsc::Sender<(c_int, c_int, String)>>();
         let told = if res.is_null() { (number, String::from("none")) } else { error_of(res) };
@@ -122,9 +122,11 @@ extern "C" fn tell(parameter: *mut c_void, res: *mut c_void, number: c_int) {
 fn before_a_callback() {
     let (_server, wire, taos) = reached();
     let (sender, told) = mpsc::channel::<(c_int, c_int, String)>();
+    // The callback is still in it when what it tells is here already.
+    let sender: &mpsc::Sender<_> = Box::leak(Box::new(sender));
     wire.cut_after(0);
-    // SAFETY: a handle, a text and a callback whose parameter lives until it was called.
-    unsafe { taos_query_a(taos, c"SELECT * FROM d.t".as_ptr(), Some(tell), (&raw const sender).cast_mut().cast()) };
+    // SAFETY: a handle, a text and a callback whose parameter lives for ever.
+    unsafe { taos_query_a(taos, c"SELECT * FROM d.t".as_ptr(), Some(tell), std::ptr::from_ref(sender).cast_mut().cast()) };
     let (number, of_result, text) = told.recv().unwrap();
     assert_gone((number, text.clone()), "a query with a callback");
     assert_gone((of_result, text), "its result");

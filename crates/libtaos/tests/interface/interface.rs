@@ -12,6 +12,7 @@ unsafe extern "C" {
     pub fn taos_close(taos: *mut c_void);
     pub fn taos_errno(res: *mut c_void) -> c_int;
     pub fn taos_errstr(res: *mut c_void) -> *const c_char;
+    pub fn taos_options_connection(taos: *mut c_void, option: c_int, value: *const c_void) -> c_int;
     pub fn taos_query(taos: *mut c_void, sql: *const c_char) -> *mut c_void;
     pub fn taos_query_a(taos: *mut c_void, sql: *const c_char, callback: Option<AsyncCallback>, parameter: *mut c_void);
     pub fn taos_free_result(res: *mut c_void);

@@ -7,6 +7,7 @@ mod gone;
 mod interface;
 mod native;
 mod notifications;
+mod options;
 mod threads;
 mod wire;
 
