@@ -20,6 +20,9 @@ pub(crate) fn answers(stage: &AggregatePlan, scan: &TableScan) -> bool {
     stage.calls.iter().all(|call| call.arguments().len() == 1 && call.arguments()[0].input_index().is_some_and(|input| is_stored(scan, input)))
 }
 
+/// More columns than this are looked for in the newest row first.
+const MANY_COLUMNS: usize = 8;
+
 /// Takes the children's last values.
 pub(crate) fn run(
     plan: &Arc<SelectPlan>,
@@ -61,7 +64,10 @@ fn take(
         _ => (TIMESTAMP_COLUMN, DataType::Timestamp),
     };
     let columns: Vec<_> = stage.calls.iter().map(|call| column(&call.arguments()[0])).collect();
-    let whole_rows: Vec<usize> = (0..columns.len()).filter(|call| stage.calls[*call].name() == "last_row" && columns[*call].0 != TIMESTAMP_COLUMN).collect();
+    // Of many columns the newest row mostly has a value, which spares looking for each.
+    let many = columns.len() > MANY_COLUMNS;
+    let of_row = |call: usize| columns[call].0 != TIMESTAMP_COLUMN && (many || stage.calls[call].name() == "last_row");
+    let whole_rows: Vec<usize> = (0..columns.len()).filter(|call| of_row(*call)).collect();
     let row_columns: Vec<_> = whole_rows.iter().map(|call| columns[*call]).collect();
     for child in children {
         context.cancel.check()?;
@@ -70,10 +76,11 @@ fn take(
         accumulator.touch(partition);
         let mut values = row.values.into_iter();
         for (call, cells) in cells.iter_mut().enumerate() {
+            let in_row = if of_row(call) { values.next().unwrap_or(Value::Null) } else { Value::Null };
             let (tick, value) = if columns[call].0 == TIMESTAMP_COLUMN {
                 (row.timestamp, Value::Timestamp(row.timestamp))
-            } else if stage.calls[call].name() == "last_row" {
-                (row.timestamp, values.next().unwrap_or(Value::Null))
+            } else if !in_row.is_null() || stage.calls[call].name() == "last_row" {
+                (row.timestamp, in_row)
             } else {
                 match scan.snapshot().last(uid, scan.key(), columns[call])? {
                     Some(found) => found,
