@@ -1,6 +1,7 @@
 //! The points of a call, gathered by supertable: cells by column, rows by series. What a column's type or a time forbids is found here,
 //! line by line, before anything is written.
 
+use std::fmt::Write;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -37,8 +38,8 @@ impl Reading<'_> {
         let mut points = Points::default();
         match self.options.protocol {
             LineProtocol::Influx => self.read_influx(text, &mut points)?,
-            LineProtocol::Telnet => parse_telnet(text, &mut |point| self.add_point(&mut points, point))?,
-            LineProtocol::Json => parse_json(text, &mut |point| self.add_point(&mut points, point))?,
+            LineProtocol::Telnet => self.read_points(&mut points, &mut |add| parse_telnet(text, add))?,
+            LineProtocol::Json => self.read_points(&mut points, &mut |add| parse_json(text, add))?,
         }
         Ok(points)
     }
@@ -83,10 +84,33 @@ impl Reading<'_> {
         Series::of(&point, self.options.table_name_key)
     }
 
-    fn add_point(&self, points: &mut Points, point: &Point<'_>) -> Result<()> {
-        let series = Series::of(point, self.options.table_name_key)?;
-        let place = points.place(self.database, series)?;
-        points.measures[place.measure].add_row(place.series, self.tick(point.time)?, &point.fields, 0)
+    /// The same for points that are no lines: their measurement and tags, written out, are the text that they are known by.
+    fn read_points(&self, points: &mut Points, parse: &mut dyn FnMut(&mut dyn FnMut(&Point<'_>) -> Result<()>) -> Result<()>) -> Result<()> {
+        let by_text = self.series.of(self.database.id);
+        let mut new: FxHashMap<Box<str>, (Place, Option<KnownChild>)> = FxHashMap::default();
+        {
+            // Other names for the same text are not kept.
+            let known = self.options.table_name_key.is_none().then(|| by_text.read());
+            let mut text = String::new();
+            parse(&mut |point| {
+                write_series(point, &mut text);
+                let child = known.as_ref().and_then(|known| known.get(text.as_str()));
+                let known = child.and_then(|child| points.place_of_child(self.database, child));
+                let place = if let Some(place) = known.or_else(|| new.get(text.as_str()).map(|found| found.0)) {
+                    place
+                } else {
+                    let place = points.place(self.database, Series::of(point, self.options.table_name_key)?)?;
+                    new.insert(text.as_str().into(), (place, points.child_at(place)));
+                    place
+                };
+                points.measures[place.measure].add_row(place.series, self.tick(point.time)?, &point.fields, 0)
+            })?;
+        }
+        if self.options.table_name_key.is_none() {
+            let learned = new.iter().filter_map(|(text, (_, child))| child.map(|child| (&**text, child))).collect();
+            self.series.keep(&by_text, learned);
+        }
+        Ok(())
     }
 
     /// A point's time in ticks of the database.
@@ -99,6 +123,17 @@ impl Reading<'_> {
             tick if self.allowed.contains(&tick) => Ok(tick),
             _ => Err(out_of_range()),
         }
+    }
+}
+
+/// A point's measurement, also as it was written, and tags as a text that no other point has, and no line either.
+fn write_series(point: &Point<'_>, text: &mut String) {
+    text.clear();
+    text.push('\0');
+    // Quoted and escaped; writing to a text does not fail.
+    let _ = write!(text, "{:?} {:?}", point.measurement, point.measurement_text);
+    for (tag, value) in &point.tags {
+        let _ = write!(text, " {tag:?} {value:?}");
     }
 }
 

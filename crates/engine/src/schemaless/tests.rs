@@ -206,6 +206,34 @@ fn children_known_by_their_text_are_the_right_ones() {
 }
 
 #[test]
+fn points_that_are_no_lines_are_known_by_their_series_too() {
+    let session = session();
+    let telnet = LineOptions::new(LineProtocol::Telnet);
+    let point = |value: f64, tags: &str| format!("put sys.cpu 1700000000000 {value} {tags}");
+    for round in 0..3 {
+        let text =
+            [point(1.0, "host=h1 dc=a"), point(2.0, "host=h1"), point(3.0, "host=\"h1\" dc=a"), point(4.0 + f64::from(round), "dc=a host=h1")].join("\n");
+        let written = session.write_lines(&text, &telnet).unwrap();
+        assert_eq!((written.affected_rows, written.total_rows), (3, 4), "round {round}");
+        let last = format!("{}|h1|a", 4 + round);
+        assert_eq!(rows(&session, "SELECT CAST(_value AS INT), `host`, dc FROM sys_cpu ORDER BY _value DESC LIMIT 1"), [last]);
+    }
+    assert_eq!(rows(&session, "SELECT COUNT(*) FROM sys_cpu"), ["3"]);
+    // Dropped, they are made anew.
+    rows(&session, "DROP TABLE sys_cpu");
+    session.write_lines(&point(7.0, "host=h1 dc=a"), &telnet).unwrap();
+    assert_eq!(rows(&session, "SELECT _value, dc FROM sys_cpu"), ["7|a"]);
+    let json = LineOptions::new(LineProtocol::Json);
+    let text = |value: i32, id: &str| format!(r#"{{"metric":"js.m","timestamp":1700000000000,"value":{value}.5,"tags":{{"loc":"x","id":{id}}}}}"#);
+    for value in 0..3 {
+        // A number and a text that look alike are two children; here the tag's type forbids the second.
+        session.write_lines(&text(value, "1"), &json).unwrap();
+        assert!(session.write_lines(&text(9, "\"1\""), &json).is_err());
+        assert_eq!(rows(&session, "SELECT _value, id FROM js_m"), [format!("{value}.5|1")]);
+    }
+}
+
+#[test]
 fn a_database_is_needed() {
     let session = Engine::open(EngineOptions::memory()).unwrap().session("root").unwrap();
     assert_eq!(session.write_lines("m v=1", &options()).unwrap_err().code(), code::DATABASE_NOT_SPECIFIED_OR_AVAILABLE);
