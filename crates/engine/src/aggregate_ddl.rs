@@ -106,6 +106,12 @@ pub(crate) fn drop_tsma(context: &StatementContext<'_>, name: &ObjectName, if_ex
     context.engine.catalog().drop_aggregates(&database, std::slice::from_ref(&tsma.name))
 }
 
+/// 0x3110 while a TSMA is over the table.
+pub(crate) fn check_drop(database: &Database, table: &Table) -> Result<()> {
+    let is_over = |aggregates: &Arc<WindowAggregates>| aggregates.kind == AggregateKind::Tsma && aggregates.table == *table.name();
+    if database.aggregates().iter().any(is_over) { Err(Error::new(code::TSMA_MUST_BE_DROPPED_FIRST)) } else { Ok(()) }
+}
+
 /// DROP INDEX of an SMA index; `false` where there is none of that name.
 pub(crate) fn drop_sma_index(context: &StatementContext<'_>, database: &Database, name: &str) -> Result<bool> {
     let found = database.aggregates().into_iter().find(|aggregates| aggregates.kind == AggregateKind::SmaIndex && &*aggregates.name == name);

@@ -175,6 +175,7 @@ pub(crate) fn drop_tables(context: &StatementContext<'_>, tables: &[DropTable]) 
                 Some(found) if dropped.contains(&found.uid()) => {}
                 Some(found) => {
                     subscription::ddl::check_drop(context.engine.catalog(), &database, &found)?;
+                    aggregate_ddl::check_drop(&database, &found)?;
                     dropped.push(found.uid());
                     changing.drop_table(&found);
                 }
@@ -191,7 +192,7 @@ pub(crate) fn drop_tables(context: &StatementContext<'_>, tables: &[DropTable]) 
     Ok(())
 }
 
-/// Forgets what hung on a table that is gone: rights by its name, aggregates over it.
+/// Forgets what hung on a table that is gone: rights by its name, SMA indexes over it.
 fn forget(context: &StatementContext<'_>, database: &Database, table: &str) -> Result<()> {
     let aggregates = database.aggregates();
     let names: Vec<_> = aggregates.iter().filter(|aggregates| &*aggregates.table == table).map(|aggregates| aggregates.name.clone()).collect();
@@ -206,6 +207,7 @@ pub(crate) fn drop_supertable(context: &StatementContext<'_>, table: &DropTable)
     match database.table(&table.name.name) {
         Some(found @ Table::Super(_)) => {
             subscription::ddl::check_drop(context.engine.catalog(), &database, &found)?;
+            aggregate_ddl::check_drop(&database, &found)?;
             changing.drop_table(&found);
         }
         _ if table.if_exists => return Ok(()),

@@ -59,9 +59,12 @@ impl<'a> Binder<'a> {
             Expr::Match { expr, pattern, negated } => self.matches(expr, pattern, *negated, Pattern::regex),
             Expr::Between { expr, low, high, negated } => {
                 let (lower, upper) = if *negated { (BinaryOp::Less, BinaryOp::Greater) } else { (BinaryOp::GreaterEqual, BinaryOp::LessEqual) };
-                let above = self.comparison(lower, expr, low)?;
-                let below = self.comparison(upper, expr, high)?;
-                self.call(Connective { or: *negated }, vec![above, below], DataType::Bool)
+                let (operand, low, high) = (self.comparable(expr)?, self.comparable(low)?, self.comparable(high)?);
+                operand.shared(|operand| {
+                    let above = self.compare(lower, operand.clone(), low)?;
+                    let below = self.compare(upper, operand, high)?;
+                    self.call(Connective { or: *negated }, vec![above, below], DataType::Bool)
+                })
             }
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::IsNull { expr, negated } => {
@@ -161,11 +164,54 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// These operators do not regroup, so a chain of them is as deep as it is long: a loop binds its links.
     fn arithmetic(&self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<BoundExpr> {
-        if let Some(shift) = self.calendar_shift(op, left, right)? {
-            return Ok(shift);
+        let mut links = vec![(op, right)];
+        let mut first = left;
+        while let Expr::Binary { op, left, right } = first
+            && is_arithmetic(*op)
+            && self.scope.resolve(first)?.is_none()
+        {
+            links.push((*op, right));
+            first = left;
         }
-        let (left, right) = (self.duration_or_value(left, right)?, self.duration_or_value(right, left)?);
+        let mut value = self.operand(first)?;
+        while let Some((op, right)) = links.pop() {
+            value = Operand::Value(self.computed(op, value, self.operand(right)?)?);
+        }
+        Ok(self.value(value, self.context.precision))
+    }
+
+    fn operand(&self, expr: &Expr) -> Result<Operand> {
+        match expr {
+            Expr::Literal(Literal::Duration(duration)) => Ok(Operand::Duration(*duration)),
+            _ => self.bind(expr).map(Operand::Value),
+        }
+    }
+
+    /// A duration counts ticks of the other operand's precision.
+    fn value(&self, operand: Operand, precision: Precision) -> BoundExpr {
+        match operand {
+            Operand::Duration(duration) => BoundExpr::literal(Value::BigInt(duration.ticks(precision).unwrap_or(duration.value)), precision),
+            Operand::Value(value) => value,
+        }
+    }
+
+    fn computed(&self, op: BinaryOp, left: Operand, right: Operand) -> Result<BoundExpr> {
+        let (left, right) = match (op, left, right) {
+            (BinaryOp::Add, Operand::Value(time), Operand::Duration(duration)) if is_shift(&time, duration) => return self.calendar_shift(time, duration, 1),
+            (BinaryOp::Subtract, Operand::Value(time), Operand::Duration(duration)) if is_shift(&time, duration) => {
+                return self.calendar_shift(time, duration, -1);
+            }
+            (BinaryOp::Add, Operand::Duration(duration), Operand::Value(time)) if is_shift(&time, duration) => return self.calendar_shift(time, duration, 1),
+            (_, left, right) => (left, right),
+        };
+        let precision_beside = |other: &Operand| match other {
+            Operand::Value(other) if other.data_type == DataType::Timestamp => other.precision,
+            _ => self.context.precision,
+        };
+        let (of_left, of_right) = (precision_beside(&right), precision_beside(&left));
+        let (left, right) = (self.value(left, of_left), self.value(right, of_right));
         let data_type = arithmetic::result_type(op, left.data_type, right.data_type)?;
         match data_type {
             DataType::Timestamp => {
@@ -191,44 +237,25 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// `expr` bound; a duration counts ticks of the other operand's precision.
-    fn duration_or_value(&self, expr: &Expr, other: &Expr) -> Result<BoundExpr> {
-        if let Expr::Literal(Literal::Duration(duration)) = expr {
-            let other = self.bind(other)?;
-            let precision = if other.data_type == DataType::Timestamp { other.precision } else { self.context.precision };
-            return Ok(BoundExpr::literal(Value::BigInt(duration.ticks(precision).unwrap_or(duration.value)), precision));
-        }
-        self.bind(expr)
-    }
-
     /// `time ± 1n`, `1n + time` and years.
-    fn calendar_shift(&self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Option<BoundExpr>> {
-        let calendar = |expr: &Expr| match expr {
-            Expr::Literal(Literal::Duration(duration)) if duration.unit.is_calendar() => Some(*duration),
-            _ => None,
-        };
-        let (time, duration, times) = match (op, calendar(left), calendar(right)) {
-            (BinaryOp::Add, None, Some(duration)) => (left, duration, 1),
-            (BinaryOp::Subtract, None, Some(duration)) => (left, duration, -1),
-            (BinaryOp::Add, Some(duration), None) => (right, duration, 1),
-            _ => return Ok(None),
-        };
-        let time = self.bind(time)?;
-        if time.data_type != DataType::Timestamp {
-            return Ok(None);
-        }
+    fn calendar_shift(&self, time: BoundExpr, duration: Duration, times: i64) -> Result<BoundExpr> {
         let precision = time.precision;
         let kernel = CalendarShift { duration, times, precision, zone: self.context.zone.clone() };
-        node(kernel, vec![time], DataType::Timestamp, precision).map(Some)
+        node(kernel, vec![time], DataType::Timestamp, precision)
     }
 
     fn comparison(&self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<BoundExpr> {
-        let (bound_left, bound_right) = (self.bind(left)?, self.bind(right)?);
-        let whole = |expr: &Expr, bound: &BoundExpr| bound.data_type == DataType::Json && matches!(expr, Expr::Column { .. });
-        if whole(left, &bound_left) || whole(right, &bound_right) {
+        let (left, right) = (self.comparable(left)?, self.comparable(right)?);
+        self.compare(op, left, right)
+    }
+
+    /// `expr` bound, where it is no whole JSON tag.
+    fn comparable(&self, expr: &Expr) -> Result<BoundExpr> {
+        let bound = self.bind(expr)?;
+        if bound.data_type == DataType::Json && matches!(expr, Expr::Column { .. }) {
             return Err(Error::new(code::JSON_NOT_SUPPORT_IN_THIS_PLACE));
         }
-        self.compare(op, bound_left, bound_right)
+        Ok(bound)
     }
 
     /// `left op right` with TDengine's conversions.
@@ -302,11 +329,18 @@ impl<'a> Binder<'a> {
     }
 
     fn case(&self, operand: Option<&Expr>, branches: &[(Expr, Expr)], otherwise: Option<&Expr>) -> Result<BoundExpr> {
+        match operand {
+            None => self.choice(None, branches, otherwise),
+            Some(operand) => self.comparable(operand)?.shared(|operand| self.choice(Some(&operand), branches, otherwise)),
+        }
+    }
+
+    fn choice(&self, operand: Option<&BoundExpr>, branches: &[(Expr, Expr)], otherwise: Option<&Expr>) -> Result<BoundExpr> {
         let mut conditions = Vec::with_capacity(branches.len());
         let mut results = Vec::with_capacity(branches.len());
         for (when, then) in branches {
             conditions.push(match operand {
-                Some(operand) => self.comparison(BinaryOp::Equal, operand, when)?,
+                Some(operand) => self.compare(BinaryOp::Equal, operand.clone(), self.comparable(when)?)?,
                 None => self.bind_condition(when)?,
             });
             results.push(self.bind(then)?);
@@ -396,6 +430,22 @@ impl<'a> Binder<'a> {
     pub(crate) fn call(&self, kernel: impl Kernel + 'static, arguments: Vec<BoundExpr>, data_type: DataType) -> Result<BoundExpr> {
         node(kernel, arguments, data_type, self.context.precision)
     }
+}
+
+/// What stands beside an arithmetic operator.
+enum Operand {
+    Duration(Duration),
+    Value(BoundExpr),
+}
+
+fn is_arithmetic(op: BinaryOp) -> bool {
+    use BinaryOp::{Add, BitAnd, BitOr, Divide, Modulo, Multiply, Subtract};
+    matches!(op, Add | Subtract | Multiply | Divide | Modulo | BitAnd | BitOr)
+}
+
+/// Whether the duration moves the time by the calendar.
+fn is_shift(time: &BoundExpr, duration: Duration) -> bool {
+    time.data_type == DataType::Timestamp && duration.unit.is_calendar()
 }
 
 /// A node; one whose arguments are all constants becomes its value, unless the kernel has a will of its own.

@@ -25,6 +25,8 @@ pub(crate) enum Node {
     Constant(Value),
     /// A computation over its arguments.
     Call(Arc<Call>),
+    /// A value that is [shared](crate::shared) around this.
+    Shared(u64),
 }
 
 /// A kernel with its arguments.
@@ -47,6 +49,11 @@ pub(crate) trait Kernel: Send + Sync {
     /// Whether equal arguments always give the same answer, so that constants may be folded.
     fn is_pure(&self) -> bool {
         true
+    }
+
+    /// Whether it is AND, of however many arguments.
+    fn is_conjunction(&self) -> bool {
+        false
     }
 }
 
@@ -96,7 +103,7 @@ impl BoundExpr {
     pub fn visit_inputs(&self, visit: &mut dyn FnMut(usize)) {
         match &self.node {
             Node::Input(index) => visit(*index),
-            Node::Constant(_) => {}
+            Node::Constant(_) | Node::Shared(_) => {}
             Node::Call(call) => call.arguments.iter().for_each(|argument| argument.visit_inputs(visit)),
         }
     }
@@ -106,7 +113,7 @@ impl BoundExpr {
     pub fn substituted(&self, input: &dyn Fn(usize) -> Self) -> Self {
         match &self.node {
             Node::Input(index) => input(*index),
-            Node::Constant(_) => self.clone(),
+            Node::Constant(_) | Node::Shared(_) => self.clone(),
             Node::Call(call) => {
                 let arguments = call.arguments.iter().map(|argument| argument.substituted(input)).collect();
                 Self { node: Node::Call(Arc::new(Call { kernel: Arc::clone(&call.kernel), arguments })), data_type: self.data_type, precision: self.precision }
@@ -117,7 +124,7 @@ impl BoundExpr {
     /// Whether equal rows always give equal values: no random numbers, no waiting.
     pub fn is_pure(&self) -> bool {
         match &self.node {
-            Node::Input(_) | Node::Constant(_) => true,
+            Node::Input(_) | Node::Constant(_) | Node::Shared(_) => true,
             Node::Call(call) => call.kernel.is_pure() && call.arguments.iter().all(Self::is_pure),
         }
     }
@@ -125,8 +132,15 @@ impl BoundExpr {
     /// Both conditions.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
+        let precision = self.precision;
+        // One call, since thousands of conditions as a chain of pairs would be thousands of calls deep.
+        let mut arguments = match self.node {
+            Node::Call(call) if call.kernel.is_conjunction() => Arc::try_unwrap(call).map_or_else(|call| call.arguments.clone(), |call| call.arguments),
+            node => vec![Self { node, ..self }],
+        };
+        arguments.push(other);
         let kernel = Arc::new(crate::logic::Connective { or: false });
-        Self { data_type: DataType::Bool, precision: self.precision, node: Node::Call(Arc::new(Call { kernel, arguments: vec![self, other] })) }
+        Self { data_type: DataType::Bool, precision, node: Node::Call(Arc::new(Call { kernel, arguments })) }
     }
 
     /// A NULL of a type.
@@ -142,6 +156,7 @@ impl BoundExpr {
             }
             Node::Constant(value) => Ok(Datum::Scalar(value.clone())),
             Node::Call(call) => call.kernel.evaluate(&call.arguments, columns, rows),
+            Node::Shared(number) => crate::shared::datum(*number, columns, rows),
         }
     }
 }

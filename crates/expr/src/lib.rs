@@ -20,6 +20,7 @@ mod pattern;
 mod reference;
 mod scope;
 pub mod series;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod text_number;

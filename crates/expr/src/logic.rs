@@ -41,29 +41,36 @@ impl Truth {
     }
 }
 
-/// AND or OR of two conditions.
+/// AND or OR of conditions; those behind one that decides every row are not looked at.
 pub(crate) struct Connective {
     pub(crate) or: bool,
 }
 
 impl Kernel for Connective {
     fn evaluate(&self, arguments: &[BoundExpr], columns: &[ArrayRef], rows: usize) -> Result<Datum> {
-        let left = arguments[0].datum(columns, rows)?;
-        if matches!(&left, Datum::Scalar(Value::Bool(decides)) if *decides == self.or) {
-            return Ok(left);
+        let mut all: Option<Truth> = None;
+        for argument in arguments {
+            let datum = argument.datum(columns, rows)?;
+            if all.is_none() && matches!(&datum, Datum::Scalar(Value::Bool(decides)) if *decides == self.or) {
+                return Ok(datum);
+            }
+            let next = Truth::new(&datum, rows)?;
+            let truth = match all {
+                None => next,
+                Some(known) if self.or => Truth { is_true: &known.is_true | &next.is_true, is_false: &known.is_false & &next.is_false },
+                Some(known) => Truth { is_true: &known.is_true & &next.is_true, is_false: &known.is_false | &next.is_false },
+            };
+            let deciding = if self.or { &truth.is_true } else { &truth.is_false };
+            if rows > 0 && deciding.count_set_bits() == rows {
+                return Ok(Datum::Array(truth.into_array()));
+            }
+            all = Some(truth);
         }
-        let left = Truth::new(&left, rows)?;
-        let deciding = if self.or { &left.is_true } else { &left.is_false };
-        if rows > 0 && deciding.count_set_bits() == rows {
-            return Ok(Datum::Array(left.into_array()));
-        }
-        let right = Truth::new(&arguments[1].datum(columns, rows)?, rows)?;
-        let truth = if self.or {
-            Truth { is_true: &left.is_true | &right.is_true, is_false: &left.is_false & &right.is_false }
-        } else {
-            Truth { is_true: &left.is_true & &right.is_true, is_false: &left.is_false | &right.is_false }
-        };
-        Ok(Datum::Array(truth.into_array()))
+        Ok(all.map_or(Datum::Scalar(Value::Bool(!self.or)), |truth| Datum::Array(truth.into_array())))
+    }
+
+    fn is_conjunction(&self) -> bool {
+        !self.or
     }
 }
 

@@ -444,7 +444,7 @@ codes! {
     NAME_TOO_LONG_310D = 0x310D, "name too long";
     NAME_TOO_LONG_310E = 0x310E, "name too long";
     NAME_TOO_LONG_310F = 0x310F, "name too long";
-    NAME_TOO_LONG_3110 = 0x3110, "name too long";
+    TSMA_MUST_BE_DROPPED_FIRST = 0x3110, "Tsma must be dropped first";
     NAME_TOO_LONG_3111 = 0x3111, "name too long";
     CANNOT_CONVERT_TO_SPECIFIC_TYPE = 0x3250, "Cannot convert to specific type";
     INVALID_MESSAGE_4000 = 0x4000, "Invalid message";

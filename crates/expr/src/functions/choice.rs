@@ -87,8 +87,16 @@ fn if_(call: FunctionCall<'_>) -> Result<BoundExpr> {
 fn coalesce(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let mut arguments = call.arguments;
     let Some(last) = arguments.pop() else { return Ok(null_of(DataType::Null)) };
-    let branches = arguments.into_iter().map(|argument| Ok((not_null(call.binder, &argument)?, argument))).collect::<Result<Vec<_>>>()?;
-    choose(call.binder, branches, last)
+    first_of(call.binder, arguments.into_iter(), Vec::new(), last)
+}
+
+/// Every argument is tested and, where it is not NULL, given.
+fn first_of(binder: &Binder<'_>, mut open: std::vec::IntoIter<BoundExpr>, mut branches: Vec<(BoundExpr, BoundExpr)>, last: BoundExpr) -> Result<BoundExpr> {
+    let Some(argument) = open.next() else { return choose(binder, branches, last) };
+    argument.shared(|argument| {
+        branches.push((not_null(binder, &argument)?, argument));
+        first_of(binder, open, branches, last)
+    })
 }
 
 fn nvl2(call: FunctionCall<'_>) -> Result<BoundExpr> {
@@ -98,9 +106,11 @@ fn nvl2(call: FunctionCall<'_>) -> Result<BoundExpr> {
 
 fn nullif(call: FunctionCall<'_>) -> Result<BoundExpr> {
     let [value, other] = <[BoundExpr; 2]>::try_from(call.arguments).map_err(|_| invalid_type(call.name))?;
-    let equal = call.binder.compare(BinaryOp::Equal, value.clone(), other)?;
-    let null = null_of(value.data_type());
-    choose(call.binder, vec![(equal, null)], value)
+    value.shared(|value| {
+        let equal = call.binder.compare(BinaryOp::Equal, value.clone(), other)?;
+        let null = null_of(value.data_type());
+        choose(call.binder, vec![(equal, null)], value)
+    })
 }
 
 fn is_null(call: FunctionCall<'_>, negated: bool) -> Result<BoundExpr> {
@@ -122,11 +132,15 @@ fn extreme(call: FunctionCall<'_>, op: BinaryOp) -> Result<BoundExpr> {
     let mut arguments = call.arguments.into_iter().map(as_text).collect::<Result<Vec<_>>>()?.into_iter();
     let Some(mut best) = arguments.next() else { return Ok(null_of(DataType::Null)) };
     for argument in arguments {
-        // Where the comparison is NULL the ELSE branch is: one of both is NULL, and NULL + NULL is what must come out.
-        let better = binder.compare(op, best.clone(), argument.clone())?;
-        let worse = binder.compare(compare::swapped(op), best.clone(), argument.clone())?;
-        let null = null_of(argument.data_type());
-        best = choose(binder, vec![(better, best), (worse, argument)], null)?;
+        best = best.shared(|best| {
+            argument.shared(|argument| {
+                // Where the comparison is NULL the ELSE branch is: one of both is NULL, and NULL + NULL is what must come out.
+                let better = binder.compare(op, best.clone(), argument.clone())?;
+                let worse = binder.compare(compare::swapped(op), best.clone(), argument.clone())?;
+                let null = null_of(argument.data_type());
+                choose(binder, vec![(better, best), (worse, argument)], null)
+            })
+        })?;
     }
     Ok(best)
 }

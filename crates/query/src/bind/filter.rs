@@ -70,8 +70,8 @@ fn check(filter: &Expr) -> Result<()> {
 }
 
 fn bind_all(conditions: &[&Expr], binder: &Binder<'_>) -> Result<Option<BoundExpr>> {
-    let Some((first, rest)) = conditions.split_first() else { return Ok(None) };
-    binder.bind_condition(&rest.iter().fold((*first).clone(), |left, right| left.and((*right).clone()))).map(Some)
+    let all = Expr::joined(BinaryOp::And, conditions.iter().map(|condition| (*condition).clone()).collect());
+    all.map(|all| binder.bind_condition(&all)).transpose()
 }
 
 /// The conditions that AND joins.

@@ -72,13 +72,8 @@ pub(crate) fn bind(join: &Join, filter: Option<&Expr>, context: &QueryContext) -
     };
     let limit = join.limit.map(|limit| limit as usize);
     let mut relation = Relation { columns, timeline, ordered: true, precision, driver, origin: Origin::Nothing };
-    let condition = match parts.rest.split_first() {
-        None => None,
-        Some((first, rest)) => {
-            let all = rest.iter().fold((*first).clone(), |left, right| left.and((*right).clone()));
-            Some(bind_side(&all, &relation, &bind_context)?)
-        }
-    };
+    let all = Expr::joined(BinaryOp::And, parts.rest.iter().map(|part| (*part).clone()).collect());
+    let condition = all.map(|all| bind_side(&all, &relation, &bind_context)).transpose()?;
     let parts = parts.rest.iter().map(|part| bind_side(part, &relation, &bind_context)).collect::<Result<Vec<_>>>()?;
     let mut plan = JoinPlan {
         left: JoinSidePlan { relation: left, time: left_time, keys: left_keys, conditions: Vec::new(), range: TimeRange::ALL },

@@ -78,7 +78,24 @@ impl Expr {
         }
     }
 
-    /// A condition that holds where both do.
+    /// Operands joined by one associative operator as a balanced tree, so that a long chain stays shallow; nothing where there are none.
+    pub fn joined(op: BinaryOp, operands: Vec<Self>) -> Option<Self> {
+        let mut level = operands;
+        while level.len() > 1 {
+            let mut next = Vec::with_capacity(level.len().div_ceil(2));
+            let mut pairs = level.into_iter();
+            while let Some(left) = pairs.next() {
+                next.push(match pairs.next() {
+                    Some(right) => Self::Binary { op, left: Box::new(left), right: Box::new(right) },
+                    None => left,
+                });
+            }
+            level = next;
+        }
+        level.pop()
+    }
+
+    /// A condition that holds where both do. Many are [joined](Self::joined) instead.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::Binary { op: BinaryOp::And, left: Box::new(self), right: Box::new(other) }

@@ -3,10 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::{List, Name, Text};
-use crate::{
-    ast::expr::{BinaryOp, Expr, Literal},
-    parser::balanced,
-};
+use crate::ast::expr::{BinaryOp, Expr, Literal};
 
 /// How tightly an expression holds together; an operand weaker than its place asks for is put in parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +112,7 @@ fn logic(f: &mut Formatter<'_>, op: BinaryOp, expr: &Expr, left: &Expr, right: &
     let mut operands = Vec::new();
     flatten(op, expr, &mut operands);
     let inner = if op == BinaryOp::Or { Strength::And } else { Strength::Predicate };
-    if operands.len() > 2 && balanced(op, operands.iter().map(|operand| (*operand).clone()).collect()).as_ref() == Some(expr) {
+    if operands.len() > 2 && Expr::joined(op, operands.iter().map(|operand| (*operand).clone()).collect()).as_ref() == Some(expr) {
         for (at, operand) in operands.iter().enumerate() {
             if at > 0 {
                 write!(f, " {op} ")?;

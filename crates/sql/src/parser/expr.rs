@@ -51,23 +51,6 @@ fn comparison(kind: TokenKind) -> Option<BinaryOp> {
     })
 }
 
-/// Operands joined by one associative operator as a balanced tree, so that a long chain stays shallow.
-pub(crate) fn balanced(op: BinaryOp, operands: Vec<Expr>) -> Option<Expr> {
-    let mut level = operands;
-    while level.len() > 1 {
-        let mut next = Vec::with_capacity(level.len().div_ceil(2));
-        let mut pairs = level.into_iter();
-        while let Some(left) = pairs.next() {
-            next.push(match pairs.next() {
-                Some(right) => Expr::Binary { op, left: Box::new(left), right: Box::new(right) },
-                None => left,
-            });
-        }
-        level = next;
-    }
-    level.pop()
-}
-
 /// A `*` as argument is for these only.
 const STAR_FUNCTIONS: [&str; 4] = ["count", "first", "last", "last_row"];
 
@@ -140,7 +123,8 @@ impl Parser<'_> {
             }
             operands.push(next.expr);
         }
-        balanced(op, operands).map(Node::condition).ok_or_else(|| self.unexpected())
+        self.grow(super::LEVEL * operands.len().ilog2())?;
+        Expr::joined(op, operands).map(Node::condition).ok_or_else(|| self.unexpected())
     }
 
     fn negation(&mut self) -> Result<Node> {
@@ -200,8 +184,11 @@ impl Parser<'_> {
 
     /// Values joined by operators that bind tighter than `floor`.
     fn value_node(&mut self, floor: u8) -> Result<Node> {
+        self.measured(|parser| parser.links(floor))
+    }
+
+    fn links(&mut self, floor: u8) -> Result<Node> {
         let mut left = self.unary()?;
-        let mut links = 0;
         while let Some((power, op)) = value_operator(self.token.kind) {
             if power <= floor {
                 break;
@@ -209,16 +196,13 @@ impl Parser<'_> {
             if left.condition {
                 return Err(self.unexpected());
             }
-            // These operators do not regroup, so a chain is as deep as it is long.
-            links += 1;
-            if links > 4 * super::MAX_DEPTH {
-                return Err(self.unexpected());
-            }
             self.advance();
             let right = self.value_node(power)?;
             if right.condition {
                 return Err(self.unexpected());
             }
+            // These operators do not regroup, so a chain is as deep as it is long.
+            self.grow(super::LINK)?;
             left = Node::value(Expr::Binary { op, left: Box::new(left.expr), right: Box::new(right.expr) });
         }
         Ok(left)

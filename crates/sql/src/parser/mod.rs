@@ -10,8 +10,6 @@ mod table;
 
 use embudo_types::{Code, Duration, Error, Result, code};
 
-pub(crate) use expr::balanced;
-
 use crate::{
     MAX_STATEMENT,
     ast::{ObjectName, Statement, expr::Expr},
@@ -20,6 +18,11 @@ use crate::{
 
 /// Nesting of parentheses, subqueries, CASE and joins, so that no statement can exhaust the stack.
 const MAX_DEPTH: u32 = 128;
+
+/// Height of an expression in steps of the stack that it costs: levels of nesting, of AND and OR, links of arithmetic.
+const MAX_HEIGHT: u32 = 1024;
+const LEVEL: u32 = 4;
+const LINK: u32 = 2;
 
 /// Longest name of a database, a column, a tag or an index in bytes.
 pub(crate) const MAX_COLUMN_NAME: usize = 64;
@@ -62,6 +65,8 @@ pub(crate) struct Parser<'a> {
     /// The token before `token`.
     previous: Token,
     depth: u32,
+    /// Of the highest expression that ended since whoever measures began.
+    height: u32,
     /// `?` so far.
     parameters: usize,
 }
@@ -69,7 +74,7 @@ pub(crate) struct Parser<'a> {
 impl<'a> Parser<'a> {
     pub(crate) fn new(sql: &'a str) -> Self {
         let token = lexer::next_token(sql, 0);
-        Self { sql, token, previous: Token { kind: TokenKind::End, start: 0, end: 0 }, depth: 0, parameters: 0 }
+        Self { sql, token, previous: Token { kind: TokenKind::End, start: 0, end: 0 }, depth: 0, height: 0, parameters: 0 }
     }
 
     // ---- the cursor ----
@@ -158,9 +163,27 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected());
         }
         self.depth += 1;
-        let result = inner(self);
+        let result = self.measured(|parser| {
+            let result = inner(parser)?;
+            parser.grow(LEVEL)?;
+            Ok(result)
+        });
         self.depth -= 1;
         result
+    }
+
+    /// Runs `inner` with a height that begins anew; the higher one stays.
+    fn measured<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let beside = std::mem::take(&mut self.height);
+        let result = inner(self);
+        self.height = self.height.max(beside);
+        result
+    }
+
+    /// The expression that is being measured got higher.
+    fn grow(&mut self, height: u32) -> Result<()> {
+        self.height += height;
+        if self.height > MAX_HEIGHT { Err(self.unexpected()) } else { Ok(()) }
     }
 
     // ---- errors ----
