@@ -405,7 +405,7 @@ fn prune_select(select: &mut SelectPlan, needed: &[usize]) {
     prune_relation(&mut select.relation, needed);
 }
 
-/// Leaves out aggregates whose values nobody reads.
+/// Leaves out aggregates whose values nobody reads. The others see the rows in the order in which they would anyway: of equal times the first counts.
 fn prune_calls(stage: &mut AggregatePlan, used: &[usize]) {
     if stage.many_rows || stage.carrier.is_some() {
         return;
@@ -426,6 +426,4 @@ fn prune_calls(stage: &mut AggregatePlan, used: &[usize]) {
             *call = kept.iter().position(|kept| kept == call).unwrap_or(0);
         }
     }
-    stage.time_order = stage.window.as_ref().is_some_and(|window| !matches!(window, WindowPlan::Interval(_)))
-        || stage.calls.iter().any(embudo_expr::aggregate::BoundAggregate::needs_time_order);
 }
