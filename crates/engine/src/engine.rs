@@ -99,6 +99,27 @@ pub struct Engine {
     closed: Mutex<bool>,
 }
 
+/// What an engine stands on.
+struct Ground {
+    vfs: Arc<dyn Vfs>,
+    clock: Arc<dyn Clock>,
+    scheduler: Arc<Scheduler>,
+    directory: PathBuf,
+    in_memory: bool,
+}
+
+impl Ground {
+    /// The machine's files, time and threads.
+    fn real(options: &EngineOptions) -> Self {
+        let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+        let (vfs, directory, in_memory): (Arc<dyn Vfs>, PathBuf, bool) = match &options.location {
+            Location::Directory(path) => (Arc::new(RealVfs), path.clone(), false),
+            Location::Memory | Location::SharedMemory(_) => (Arc::new(MemoryVfs::new()), Path::new("/memory").into(), true),
+        };
+        Self { vfs, clock: Arc::new(SystemClock::new()), scheduler: Scheduler::new(threads), directory, in_memory }
+    }
+}
+
 /// Forgets the parent's engines and their locks. To be called in the child of a fork, where nothing of them may be used or dropped.
 pub fn after_fork() {
     // A thread of the parent may have held the list just then; nobody will let go of it here.
@@ -137,7 +158,7 @@ impl Engine {
     /// Opens an engine, or gives the one that the process already has open at that place; then only `location` and `read_only` count.
     pub fn open(options: EngineOptions) -> Result<Arc<Self>> {
         let identity = match &options.location {
-            Location::Memory => return Self::start(options, None).map(Arc::new),
+            Location::Memory => return Self::start(Ground::real(&options), options, None).map(Arc::new),
             Location::SharedMemory(name) => Identity::Memory(name.clone()),
             Location::Directory(path) => {
                 let fail = |error| Error::io(format!("opening {}", path.display()), error);
@@ -156,7 +177,7 @@ impl Engine {
             // Its last owner is letting go of the files.
             ENGINE_GONE.wait(&mut engines);
         }
-        let engine = Self::start(options.clone(), Some(identity.clone())).map_err(|error| opened_elsewhere(&options, error))?;
+        let engine = Self::start(Ground::real(&options), options.clone(), Some(identity.clone())).map_err(|error| opened_elsewhere(&options, error))?;
         let engine = Arc::new(engine);
         engines.get_or_insert_default().insert(identity, Arc::downgrade(&engine));
         drop(engines);
@@ -166,14 +187,18 @@ impl Engine {
         Ok(engine)
     }
 
-    fn start(options: EngineOptions, identity: Option<Identity>) -> Result<Self> {
-        let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let scheduler = Scheduler::new(threads);
-        let (vfs, directory, in_memory): (Arc<dyn Vfs>, PathBuf, bool) = match &options.location {
-            Location::Directory(path) => (Arc::new(RealVfs), path.clone(), false),
-            Location::Memory | Location::SharedMemory(_) => (Arc::new(MemoryVfs::new()), Path::new("/memory").into(), true),
-        };
+    /// An engine whose disk, time and background work a test holds.
+    #[cfg(test)]
+    pub(crate) fn simulated(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, scheduler: Arc<Scheduler>) -> Result<Arc<Self>> {
+        let ground = Ground { vfs, clock, scheduler, directory: "/engine".into(), in_memory: false };
+        let options = EngineOptions { memory_limit: Some(64 << 20), zone: Zone::utc(), ..EngineOptions::memory() };
+        let engine = Arc::new(Self::start(ground, options, None)?);
+        engine.streams.start_all(&engine);
+        Ok(engine)
+    }
+
+    fn start(ground: Ground, options: EngineOptions, identity: Option<Identity>) -> Result<Self> {
+        let Ground { vfs, clock, scheduler, directory, in_memory } = ground;
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory);
         let series_bytes = (memory_limit / 16).min(LARGEST_SERIES_CACHE);
         let catalog = Catalog::open(CatalogOptions {
@@ -186,6 +211,9 @@ impl Engine {
             memory_limit: memory_limit / 2,
         })?;
         // The catalogue holds the directory's lock from here on.
+        if !options.read_only {
+            crate::lost_tail::settle(&catalog)?;
+        }
         let query_memory = query_memory(&options, memory_limit, &vfs, &directory)?;
         let streams = Arc::<Streams>::default();
         let woken = streams.clone();

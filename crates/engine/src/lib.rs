@@ -20,6 +20,7 @@ mod file;
 mod grants;
 mod insert;
 mod insert_select;
+mod lost_tail;
 mod machine;
 mod pending;
 mod placement;
@@ -28,6 +29,8 @@ mod schemaless;
 mod session;
 mod show;
 mod show_create;
+#[cfg(test)]
+mod simulation;
 mod statement;
 mod streams;
 mod subscription;

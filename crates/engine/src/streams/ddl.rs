@@ -48,6 +48,9 @@ pub(crate) fn create(context: &StatementContext<'_>, statement: &CreateStream) -
         paused: false,
         created: context.now / 1_000_000,
     };
+    // The system log, which is synced, must not tell of tables that a power loss takes.
+    plan.database.store().sync()?;
+    target_database.store().sync()?;
     let progress = beginning(context.session, plan, statement.options.fill_history == Some(true), context.now / 1_000_000)?;
     catalog.create_stream(stream, progress)?;
     context.engine.streams().start(context.engine, &statement.name)

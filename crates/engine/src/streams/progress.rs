@@ -63,7 +63,7 @@ pub(super) struct Rules {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub next: Sequence,
-    seen: Option<(i64, i64)>,
+    pub(super) seen: Option<(i64, i64)>,
     groups: BTreeMap<Uid, Group>,
 }
 
@@ -178,11 +178,11 @@ impl Progress {
         self.seen = Some(self.seen.map_or((lowest, highest), |(low, high)| (low.min(lowest), high.max(highest))));
     }
 
-    /// Everything that was seen has to be computed again.
-    pub fn touch_all(&mut self, rules: &Rules, table: Uid, lowest: i64, highest: i64, now: i64) {
+    /// Everything between two times has to be computed again; `emptied` where rows may be gone from it.
+    pub fn touch_all(&mut self, rules: &Rules, table: Uid, lowest: i64, highest: i64, now: i64, emptied: bool) {
         self.advance(lowest, highest);
         let (first, last) = (rules.windows_of(lowest).0, rules.windows_of(highest).1);
-        self.groups.entry(table).or_default().add(PendingWindows { first, last, since: now, emptied: false });
+        self.groups.entry(table).or_default().add(PendingWindows { first, last, since: now, emptied });
     }
 
     /// Takes what is to be written now out of what is pending; `now` in milliseconds. Floating windows are only known once they are

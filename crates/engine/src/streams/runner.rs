@@ -177,7 +177,7 @@ impl Runner {
             // Numbers have no gaps: what is between is gone.
             if record.sequence > state.progress.next {
                 tracing::warn!(stream = %self.stream.name, "records are gone from the log: everything is computed again");
-                state.touch_everything(&session, now)?;
+                state.touch_everything(&session, now, true)?;
             }
             rows += state.take(&record, now);
             state.progress.next = record.sequence + 1;
@@ -411,7 +411,7 @@ impl State {
     }
 
     /// Every row that the source has counts as new.
-    fn touch_everything(&mut self, session: &Session, now: i64) -> Result<()> {
+    fn touch_everything(&mut self, session: &Session, now: i64, emptied: bool) -> Result<()> {
         let tables: Vec<Uid> = match &self.plan.source {
             Table::Super(supertable) => {
                 let children = supertable.children();
@@ -419,10 +419,13 @@ impl State {
             }
             table => vec![table.uid()],
         };
-        let Some((lowest, highest)) = bounds(session, &self.plan)? else { return Ok(()) };
+        // Where rows are gone, windows that they made may be too.
+        let seen = self.progress.seen.filter(|_| emptied);
+        let ends = bounds(session, &self.plan)?.into_iter().chain(seen).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let Some((lowest, highest)) = ends else { return Ok(()) };
         let groups: Vec<Uid> = if self.plan.by_table { tables } else { vec![0] };
         for group in groups {
-            self.progress.touch_all(&self.plan.rules, group, lowest, highest, now);
+            self.progress.touch_all(&self.plan.rules, group, lowest, highest, now, emptied);
         }
         Ok(())
     }
@@ -437,7 +440,7 @@ pub(super) fn beginning(session: &Session, plan: Plan, history: bool, now: i64) 
     let progress = Progress::restore(embudo_catalog::StreamProgress { next, ..Default::default() });
     let mut state = State { plan, cursor, progress, names: FxHashMap::default(), names_are_fresh: false, is_saved: false, save_scheduled: false, timer: None };
     if history {
-        state.touch_everything(session, now)?;
+        state.touch_everything(session, now, false)?;
     }
     Ok(state.progress.save())
 }

@@ -42,6 +42,8 @@ pub(crate) fn create(context: &StatementContext<'_>, statement: &Statement, sql:
         schema,
         created: 0,
     };
+    // The system log, which is synced, must not tell of tables that a power loss takes.
+    database.store().sync()?;
     match catalog.create_topic(topic) {
         // Another session was faster.
         Err(error) if *if_not_exists && error.code() == code::TOPIC_ALREADY_EXISTS => Ok(()),
