@@ -71,11 +71,13 @@ bench: $(VENV)/test ## Side by side with DuckDB and chDB, in one run.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check duckdb chdb
 	$(BIN)/python bench/run.py
 
-soak: $(VENV)/test ## The long forms: 2,000 kills, ten minutes a fuzz target, long simulation, 100,000 connections, a wheel of the source distribution.
+soak: $(VENV)/test ## The long forms: 2,000 kills, ten minutes a fuzz target, long simulations of failing disks, 2,000 random databases, 100,000 connections, a wheel of the source distribution.
 	EMBUDO_SOAK=1 $(BIN)/python -m pytest python/tests/test_leaks.py
 	$(BIN)/python tests/packages.py $(DIST)/*.whl --build-source
 	$(BIN)/python tests/crash.py --kills 2000
-	EMBUDO_SIMULATIONS=20000 cargo test --quiet --package embudo-storage simulation
+	EMBUDO_SIMULATIONS=100 cargo test --quiet --package embudo-storage --lib store::tests::model
+	EMBUDO_SIMULATIONS=100 cargo test --quiet --package embudo-engine --lib simulation
+	EMBUDO_SEED=$$RANDOM$$RANDOM EMBUDO_DIFFERENTIAL=2000 cargo test --quiet --package embudo-engine --test session differential
 	@tools/fuzz.sh 600
 
 wheel: $(DIST)/built ## The wheel, into the cache's dist folder.

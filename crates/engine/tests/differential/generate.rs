@@ -130,7 +130,11 @@ impl Generator<'_> {
             Expr::Column("ts".into(), Kind::Time)
         };
         let items = self.items(&scope, first);
-        let select = self.select(source, Shape::Rows { distinct, items });
+        let asks_tables = distinct && matches!(source, Source::Super) && items.iter().all(|item| item.is_of(&["tbname", "g", "h"]));
+        let mut select = self.select(source, Shape::Rows { distinct, items });
+        if asks_tables {
+            (select.range, select.filter) = (None, None);
+        }
         self.ordered(select)
     }
 
@@ -247,7 +251,8 @@ impl Generator<'_> {
         let scope = self.scope(&source);
         let keys = if matches!(source, Source::Sub(_)) { Vec::new() } else { self.keys(&source, &scope, 2) };
         let ties = self.has_ties(&source, &keys);
-        let mut window = self.window(&scope, ties);
+        // Windows are known by their start: two of rows at one time are one, as recorded.
+        let mut window = self.window(&scope, ties || self.world.key.is_some());
         if let Window::Count(count, slide) = &mut window {
             *slide = if self.random.one_in(2) { *count } else { 1 + self.random.below(*count) };
         }
@@ -266,7 +271,7 @@ impl Generator<'_> {
         let having = self.having(&scope);
         let select = self.select(source, Shape::Groups { keys: keys.clone(), is_group_by: false, window: Some(window), fill: None, items, having });
         let mut select = self.ordered(select);
-        if !keys.is_empty() && select.order.is_empty() && select.limit.is_none() && self.random.one_in(4) {
+        if keys.len() == 1 && select.order.is_empty() && select.limit.is_none() && self.random.one_in(4) {
             select.groups = Some(1 + self.random.below(2));
         }
         select
@@ -318,7 +323,8 @@ impl Generator<'_> {
             JoinKind::RightSemi,
             JoinKind::RightAnti,
         ];
-        let (start, end) = (self.random.between(-12, 3), self.random.between(3, 12));
+        // Not zero: `0b` begins a binary number.
+        let (start, end) = (*self.random.pick(&[-12, -5, -1, 1, 2]), self.random.between(3, 12));
         let kind = match (is_equal, self.random.below(4)) {
             (true, 0) => JoinKind::Inner,
             (true, _) => *self.random.pick(&kinds),

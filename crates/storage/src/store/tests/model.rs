@@ -1,5 +1,5 @@
 //! Random workloads against maps: appends, late rows, upserts, deletions, drops, flushes and reopens; then the same with power
-//! losses, kills and failing disks at every point. `SEED=n` runs one seed, which each failure prints.
+//! losses, kills and failing disks at every point. `SEED=n` runs one seed, which each failure prints; `EMBUDO_SIMULATIONS=n` so many.
 
 use std::collections::BTreeMap;
 
@@ -183,7 +183,8 @@ fn points(seed: u64, from: u64, calls: u64) -> impl Iterator<Item = u64> {
 fn seeds(count: u64) -> std::ops::Range<u64> {
     match std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
         Some(seed) => seed..seed + 1,
-        None => 1..1 + count,
+        // A soak asks for more of them.
+        None => 1..1 + std::env::var("EMBUDO_SIMULATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(count),
     }
 }
 
