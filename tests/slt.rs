@@ -3,9 +3,13 @@
 //!
 //! `native` opens our own C library, `native-3.0` one that has no more functions than TDengine 3.0 had, in front of it.
 //!
-//! A statement `LOGIN user password [database]` goes on as that user; a file begins as root.
+//! A statement `LOGIN user password [database]` goes on as that user; a file begins as root. `{{3 c# INT}}` in a statement stands for
+//! `c0 INT, c1 INT, c2 INT`, `{{3*(}}` for `(((`: what no file should hold in full.
+//!
+//! Files in `slt/zones` run once more in a process of its own for each of [`ZONES`], whose sessions and engine keep its zone.
 
 use std::{
+    borrow::Cow,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     sync::{Arc, LazyLock},
@@ -17,6 +21,12 @@ use embudo_server::{Server, ServerHandle, ServerOptions};
 use embudo_tests::{cell, letter};
 use embudo_types::{Error, Outcome, Zone, arrow};
 use sqllogictest::{ColumnType, DB, DBOutput, Runner, default_normalizer, default_validator, strict_column_validator};
+
+/// Zones in which the statements of `slt/zones` must give the same answers.
+const ZONES: [&str; 3] = ["UTC", "Asia/Shanghai", "America/New_York"];
+
+/// Set for the process of one of [`ZONES`].
+const IN_ZONE: &str = "SLT_IN_ZONE";
 
 /// A column's letter, as `embudo_tests` defines them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +62,7 @@ impl DB for Session {
             self.driver = driver;
             return Ok(DBOutput::StatementComplete(0));
         }
-        let result = self.driver.execute(sql, &[])?;
+        let result = self.driver.execute(&expanded(sql), &[])?;
         let fields = result.schema.fields().clone();
         let types = fields.iter().map(|field| arrow::data_type(field).map(|data_type| Letter(letter(data_type)))).collect::<Result<Vec<_>, _>>()?;
         match result.outcome {
@@ -75,6 +85,18 @@ impl DB for Session {
     }
 }
 
+/// The statement with what its `{{…}}` stand for.
+fn expanded(sql: &str) -> Cow<'_, str> {
+    let Some((before, rest)) = sql.split_once("{{") else { return Cow::Borrowed(sql) };
+    let Some((repetition, after)) = rest.split_once("}}") else { return Cow::Borrowed(sql) };
+    let digits = repetition.len() - repetition.trim_start_matches(|char: char| char.is_ascii_digit()).len();
+    let (count, text) = repetition.split_at(digits);
+    let (Ok(count), Some((separator, text))) = (count.parse::<u32>(), text.split_at_checked(1)) else { return Cow::Borrowed(sql) };
+    let separator = if separator == "*" { "" } else { ", " };
+    let parts: Vec<String> = (0..count).map(|number| text.replace('#', &number.to_string())).collect();
+    Cow::Owned(format!("{before}{}{}", parts.join(separator), expanded(after)))
+}
+
 /// A database in memory, behind a server where the transport needs one; all sessions of a file share it.
 #[expect(clippy::large_enum_variant, reason = "there is one of it a file")]
 enum Fixture {
@@ -87,7 +109,11 @@ impl Fixture {
         if transport == "embedded" {
             return Ok(Self::Embedded(number));
         }
-        let engine = Engine::open(EngineOptions { zone: Zone::utc(), ..EngineOptions::memory() })?;
+        let mut options = EngineOptions::memory();
+        if !in_zone() {
+            options.zone = Zone::utc();
+        }
+        let engine = Engine::open(options)?;
         let (scheme, library) = match transport {
             "websocket" => ("taosws", None),
             // Our own C library is asked for by its path; it speaks WebSocket to the server.
@@ -100,15 +126,36 @@ impl Fixture {
     }
 
     fn connect(&self, user: &str, password: &str, database: &str) -> Result<Box<dyn Driver>, Error> {
+        let mut options = vec![format!("database={database}")];
+        if !in_zone() {
+            options.push("timezone=UTC".into());
+        }
         let dsn = match self {
-            Self::Embedded(number) => format!("embudo://{user}:{password}@/:memory:slt{number}?timezone=UTC&database={database}"),
+            Self::Embedded(number) => format!("embudo://{user}:{password}@/:memory:slt{number}?{}", options.join("&")),
             Self::Server(server, scheme, library) => {
-                let library = library.as_ref().map(|path| format!("&library_path={}", path.display())).unwrap_or_default();
-                format!("{scheme}://{user}:{password}@{}/{database}?timezone=UTC{library}", server.address())
+                options.extend(library.as_ref().map(|path| format!("library_path={}", path.display())));
+                format!("{scheme}://{user}:{password}@{}/{database}?{}", server.address(), options.split_off(1).join("&"))
             }
         };
         connect(&Dsn::parse(&dsn)?, &ConnectOptions::default())
     }
+}
+
+/// Whether this is the process of one of [`ZONES`].
+fn in_zone() -> bool {
+    std::env::var_os(IN_ZONE).is_some()
+}
+
+/// The files of `slt/zones` in a process of each zone, which tells of its failures itself.
+fn other_zones() -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    for zone in ZONES {
+        let status = Command::new(&program).env("TZ", zone).env(IN_ZONE, "1").env("SLT_ONLY", "zones").status();
+        if !status.map_err(|error| error.to_string())?.success() {
+            return Err(format!("slt/zones with TZ={zone}"));
+        }
+    }
+    Ok(())
 }
 
 /// The C library that was built with this program.
@@ -181,6 +228,15 @@ fn main() -> ExitCode {
                     failed += 1;
                     println!("{transport}: {}\n{reason}\n", path.display());
                 }
+            }
+        }
+    }
+    if !in_zone() && !complete && "zones".contains(&only) {
+        match other_zones() {
+            Ok(()) => passed += 1,
+            Err(reason) => {
+                failed += 1;
+                println!("{reason}");
             }
         }
     }
