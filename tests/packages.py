@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """What pip makes of this package, in fresh environments: alone, with its extras, before and after the official packages, when one of
-those is uninstalled, beside a package that requires them, under later Pythons; and the source distribution, unpacked and compiled.
+those is uninstalled, beside a package that requires them, under later Pythons; and whether the source distribution is whole.
 
     packages.py WHEEL [--build-source]
 
 Where pip finds no registry, what needs one is named as skipped. `--build-source` makes a wheel of the source distribution, which takes
-a release build; without it the unpacked sources are only checked.
+a release build; without it the unpacked sources are only looked through.
 """
 
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -206,7 +207,7 @@ def interpreter(version: str) -> str:
 
 
 def source(folder: Path, build: bool) -> None:
-    """The source distribution has all that it takes to compile it, the licences and the README."""
+    """The source distribution has all that it takes to build it, the licences and the README."""
     if shutil.which("cargo") is None:
         raise Skipped("cargo is not installed")
     maturin = [sys.executable, "-m", "maturin"]
@@ -219,14 +220,30 @@ def source(folder: Path, build: bool) -> None:
     for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE", "PKG-INFO", "Cargo.lock", "embudo/py.typed"):
         assert (unpacked / name).is_file(), name
     assert "Description-Content-Type: text/markdown" in (unpacked / "PKG-INFO").read_text()
-    # Not --locked: the lock file also names what only crates that are not in the distribution need.
-    command = ["cargo", "check", "--quiet", "--manifest-path", str(unpacked / "python/Cargo.toml")]
+    complete(unpacked)
     if build:
+        # A target folder of its own: files of a distribution are older than any build, so that another's would pass for theirs.
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(folder / "target")}
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "built"), str(archive)]
-    subprocess.run(command, check=True, timeout=3600, cwd=folder)
-    if build:
+        subprocess.run(command, check=True, timeout=3600, cwd=folder, env=environment)
         (wheel,) = (folder / "built").glob("*.whl")
         alone(Environment(folder / "environment", wheel))
+
+
+def complete(unpacked: Path) -> None:
+    """Every file of the crates is there, what sources include too, and cargo finds a workspace of them."""
+    members = [f"crates/{entry.name}" for entry in (unpacked / "crates").iterdir()]
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(["git", "ls-files", *members, "python/src"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        missing = [name for name in listed.splitlines() if (ROOT / name).exists() and not (unpacked / name).exists()]
+        assert not missing, f"not in the source distribution: {missing}"
+    # Tests may include what only the repository has: nobody who builds a distribution runs them.
+    for source_file in (file for file in unpacked.rglob("*.rs") if "tests" not in {file.stem, *file.parts}):
+        for name in re.findall(r'include_(?:str|bytes)!\("([^"]+)"\)', source_file.read_text().split("#[cfg(test)]")[0]):
+            assert (source_file.parent / name).exists(), f"{source_file.relative_to(unpacked)} includes {name}"
+    command = ["cargo", "metadata", "--quiet", "--format-version", "1", "--manifest-path", str(unpacked / "python/Cargo.toml")]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
+    assert {"embudo-python", "embudo-server", "embudo-libtaos"} <= {package["name"] for package in found["packages"]}
 
 
 SCENARIOS: dict[str, Callable[[Environment], None]] = {
