@@ -206,7 +206,8 @@ fn arithmetic(left: &Cell, operator: char, right: &Cell) -> Cell {
         '*' => a * b,
         _ if b == 0.0 => return Cell::Null,
         '/' => a / b,
-        _ => a % b,
+        // The quotient is rounded before it is cut.
+        _ => a - (a / b).trunc() * b,
     })
 }
 

@@ -52,6 +52,10 @@ fn answer_of(select: &Select, state: &State, world: &World) -> Answer {
     });
     let mut out = match &select.shape {
         Shape::Rows { distinct: false, items } => rows.iter().map(|row| items.iter().map(|item| item.of(row)).collect()).collect(),
+        // Tables are asked, those without rows too.
+        Shape::Rows { distinct: true, items } if matches!(select.source, Source::Super) && items.iter().all(|item| item.is_of(&OF_TABLES)) => {
+            distinct(asked_tables(select, state).iter().map(|row| items.iter().map(|item| item.of(row)).collect()).collect())
+        }
         Shape::Rows { distinct: true, items } => distinct(rows.iter().map(|row| items.iter().map(|item| item.of(row)).collect()).collect()),
         Shape::Groups { keys, window, fill, items, having, .. } => {
             let groups = groups(select, &rows, keys, state);
@@ -262,8 +266,8 @@ impl Piece<'_> {
 type Group<'a> = (Vec<Cell>, Vec<&'a Row>);
 
 fn groups<'a>(select: &Select, rows: &'a [Row], keys: &[Expr], state: &State) -> Vec<Group<'a>> {
-    let Shape::Groups { window, items, fill, is_group_by, .. } = &select.shape else { return Vec::new() };
-    let counts = items.iter().any(Item::counts) && window.is_none() && !asks_nothing(select, state);
+    let Shape::Groups { window, items, fill, is_group_by, having, .. } = &select.shape else { return Vec::new() };
+    let counts = items.iter().chain(having.iter().map(|having| &having.0)).any(Item::counts) && window.is_none() && !asks_nothing(select, state);
     let forced = matches!(fill, Some(Fill::NullForced | Fill::ValueForced(_)));
     if keys.is_empty() {
         return if rows.is_empty() && !forced && !counts { Vec::new() } else { vec![(Vec::new(), rows.iter().collect())] };

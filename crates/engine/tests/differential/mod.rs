@@ -133,7 +133,7 @@ fn check(expected: &Answer, got: &[Vec<Cell>]) -> Result<(), String> {
         return Err("another number of rows".into());
     }
     // Of rows that are equal in what they are ordered by any may come.
-    if !page.iter().zip(got).all(|(a, b)| interpret::compare_keys(a, b, &expected.order).is_eq()) {
+    if !page.iter().zip(got).all(|(a, b)| expected.order.iter().all(|(place, ..)| a[*place].is_same(&b[*place]))) {
         return Err("another page".into());
     }
     let mut left = expected.rows.clone();

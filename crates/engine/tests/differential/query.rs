@@ -368,6 +368,8 @@ impl Select {
             }
         }
         all.retain(|select| !matches!(&select.shape, Shape::Groups { items, .. } if !items.iter().any(Item::is_aggregate)));
+        // Groups are told apart by their key.
+        all.retain(|select| select.groups.is_none() || matches!(&select.shape, Shape::Groups { items, .. } if matches!(items[0], Item::Key(0))));
         all
     }
 }

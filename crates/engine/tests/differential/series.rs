@@ -25,7 +25,12 @@ pub fn series(series: &Series, rows: &[&Row], world: &World) -> Vec<Vec<Cell>> {
                     (Some(a), b) => Some(Cell::Real(number(b) - number(a))),
                     (None, _) => None,
                 };
-                let difference = difference.map(|cell| if *ignores && cell.number().is_some_and(|number| number < 0.0) { Cell::Null } else { cell });
+                let difference = difference.map(|cell| match cell {
+                    cell if *ignores && cell.number().is_some_and(|number| number < 0.0) => Cell::Null,
+                    // As recorded, what is below zero is told in 64 bits without a sign.
+                    Cell::Int(v) if v < 0 && column.kind().is_unsigned() => Cell::Int(v + (1 << 64)),
+                    cell => cell,
+                });
                 out.extend(difference.map(|difference| vec![Cell::Time(time_of(row)), difference]));
                 if !cell.is_null() {
                     before = Some(cell);
@@ -95,6 +100,9 @@ pub fn series(series: &Series, rows: &[&Row], world: &World) -> Vec<Vec<Cell>> {
             cells.sort_by(Cell::order);
             if matches!(series, Series::Top(..)) {
                 cells.reverse();
+            }
+            if cells.is_empty() && !rows.is_empty() {
+                cells.push(Cell::Null);
             }
             out.extend(cells.into_iter().take(*count).map(|cell| vec![cell]));
         }

@@ -56,6 +56,10 @@ impl Kind {
         matches!(self, Self::Tiny | Self::Small | Self::Int | Self::Big | Self::UTiny | Self::USmall | Self::UInt | Self::UBig)
     }
 
+    pub fn is_unsigned(self) -> bool {
+        matches!(self, Self::UTiny | Self::USmall | Self::UInt | Self::UBig)
+    }
+
     pub fn is_number(self) -> bool {
         self.is_whole() || matches!(self, Self::Float | Self::Double)
     }
