@@ -77,7 +77,7 @@ impl HeldResult {
 
     /// The next block with the number of its rows, as a raw block.
     pub fn take_encoded(&mut self) -> Result<Option<(usize, Vec<u8>)>> {
-        self.take_next()?.map(encoded).transpose()
+        self.take_next()?.map(|block| encoded(&block)).transpose()
     }
 
     fn take_next(&mut self) -> Result<Option<RecordBatch>> {
@@ -214,16 +214,16 @@ pub async fn fetch_block(session: &Session, head: &Head, arguments: &Arguments) 
     session.server.turns.first(encode).await.and_then(|message| message)
 }
 
-fn encoded(block: RecordBatch) -> Result<(usize, Vec<u8>)> {
+fn encoded(block: &RecordBatch) -> Result<(usize, Vec<u8>)> {
     let mut out = Vec::new();
-    raw_block::encode(&block, raw_block::FETCH_VERSION, &mut out)?;
+    raw_block::encode(block, raw_block::FETCH_VERSION, &mut out)?;
     Ok((block.num_rows(), out))
 }
 
 /// `fetch_raw_block`: the next block in one go. Failures are replies of the same kind.
 pub async fn fetch_raw_block(session: &Session, head: &Head, id: u64, body: &[u8]) -> Message {
     let block = if body.get(..2) == Some(&1_u16.to_le_bytes()) {
-        next(session, id, |_, block| encoded(block)).await
+        next(session, id, |_, block| encoded(&block)).await
     } else {
         Err(Error::with(code::UNCLASSIFIED, "unknown fetch raw block version"))
     };
