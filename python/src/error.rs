@@ -66,7 +66,7 @@ fn to_python(py: Python<'_>, error: &Error) -> PyErr {
         if let Some(status) = error.source().and_then(|source| source.downcast_ref::<HttpStatus>()) {
             keywords.set_item("status", status.status)?;
         }
-        if error.source().is_some_and(|source| source.is::<std::io::Error>()) {
+        if error.source().and_then(|source| source.downcast_ref::<std::io::Error>()).is_some() {
             keywords.set_item("system", true)?;
         }
         factory.call(py, (error.code().0, error.code().name(), error.message()), Some(&keywords))
