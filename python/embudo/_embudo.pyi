@@ -2,7 +2,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypedDict, final
+from typing import Any, Final, TypedDict, final, overload
 
 from typing_extensions import Buffer
 
@@ -46,7 +46,10 @@ class Table:
     def __len__(self) -> int: ...
     def head(self, count: int) -> Table: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    @overload
     def blocks(self) -> list[Block]: ...
+    @overload
+    def blocks(self, skipped: list[int]) -> list[Block | None]: ...
     def rows(self, style: RowStyle | None = None) -> list[Any]: ...
 
 @final

@@ -1,4 +1,4 @@
-"""Tables as NumPy arrays and pandas frames, straight from their memory, without pyarrow."""
+"""Tables as NumPy arrays and pandas frames, straight from their memory. pyarrow is used where pandas uses it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["numpy_arrays", "pandas_frame"]
 
 _TIMESTAMP = 9
+#: VARCHAR and NCHAR.
+_TEXTS = (8, 10)
 _UNITS = ("ms", "us", "ns")
 
 
@@ -37,8 +39,12 @@ def pandas_frame(table: _embudo.Table) -> pandas.DataFrame:
     import pandas
 
     fields = table.fields
+    texts = _texts(pandas, table)
     columns: list[Any] = []
-    for field, block in zip(fields, table.blocks(), strict=True):
+    for place, (field, block) in enumerate(zip(fields, table.blocks(list(texts)), strict=True)):
+        if block is None:
+            columns.append(texts[place])
+            continue
         values, nulls = _values(numpy, field, block)
         if field[1] == _TIMESTAMP:
             columns.append(pandas.DatetimeIndex(values, tz="UTC").tz_convert(_zone(table.zone)).array)
@@ -51,6 +57,19 @@ def pandas_frame(table: _embudo.Table) -> pandas.DataFrame:
     frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(len(table)), copy=False)
     frame.columns = pandas.Index([field[0] for field in fields])
     return frame
+
+
+def _texts(pandas: Any, table: _embudo.Table) -> dict[int, Any]:
+    """Columns of text by their places, taken over as they are, where pandas keeps text in Arrow's memory itself."""
+    dtype = pandas.Series(["text"]).dtype
+    if getattr(dtype, "storage", None) != "pyarrow":
+        return {}
+    import pyarrow
+
+    arrow = pyarrow.table(table)
+    # Those with bytes that are no text are no strings.
+    places = [place for place, field in enumerate(table.fields) if field[1] in _TEXTS and pyarrow.types.is_string(arrow.schema[place].type)]
+    return {place: pandas.array(arrow.column(place), dtype=dtype) for place in places}
 
 
 def _values(

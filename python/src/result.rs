@@ -256,12 +256,18 @@ impl Table {
     }
 
     /// A dictionary a column, for `numpy.frombuffer`: `code` (NumPy's type code), `values` and `nulls` (memory; `nulls` None
-    /// without NULLs); or `values` a list of objects and `code` None.
-    fn blocks<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyList>> {
+    /// without NULLs); or `values` a list of objects and `code` None. Columns whose places are in `skipped` are None.
+    #[pyo3(signature = (skipped=Vec::new()))]
+    #[expect(clippy::needless_pass_by_value, reason = "Python's arguments are taken by value")]
+    fn blocks<'py>(&self, py: Python<'py>, skipped: Vec<usize>) -> Outcome<Bound<'py, PyList>> {
         let batches = self.batches();
         let list = PyList::empty(py);
         let style = RowStyle::typed();
         for (place, field) in self.schema.fields().iter().enumerate() {
+            if skipped.contains(&place) {
+                list.append(py.None())?;
+                continue;
+            }
             let data_type = arrow::data_type(field)?;
             let made = PyDict::new(py);
             if let Some(code) = arrays::numpy_code(data_type) {

@@ -37,6 +37,18 @@ def test_pandas(table: embudo.Connection) -> None:
     assert len(table.execute("SELECT * FROM f WHERE i > 100").df()) == 0
 
 
+def test_text_is_text_whatever_there_is_of_it(table: embudo.Connection) -> None:
+    dtype = pd.Series(["text"]).dtype
+    for condition, values in (("ts > 0", ["a", None, "é"]), ("s IS NULL", [None]), ("i > 100", [])):
+        column = table.execute(f"SELECT s FROM f WHERE {condition} ORDER BY ts").df()["s"]
+        assert [None if pd.isna(value) else value for value in column] == values
+        if getattr(dtype, "storage", None) == "pyarrow":
+            assert column.dtype == dtype
+    frame = table.execute("SELECT s, s AS again FROM f ORDER BY ts").df()
+    frame.loc[0, "s"] = "new"
+    assert (frame["s"][0], frame["again"][0]) == ("new", "a")
+
+
 def test_columns_of_one_name(table: embudo.Connection) -> None:
     frame = table.execute("SELECT i, i FROM f").df()
     assert list(frame.columns) == ["i", "i"]

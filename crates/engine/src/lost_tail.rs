@@ -1,5 +1,5 @@
 //! What a power loss took from the end of a database's log while the system log still tells of it: that one is synced with every record, a
-//! database's as its WAL_LEVEL says. Whoever reads the log from a place behind its end would miss the records that come to lie before it.
+//! database's as its `WAL_LEVEL` says. Whoever reads the log from a place behind its end would miss the records that come to lie before it.
 
 use embudo_catalog::{Catalog, GroupOffsets};
 use embudo_types::Result;

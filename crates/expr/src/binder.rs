@@ -179,21 +179,13 @@ impl<'a> Binder<'a> {
         while let Some((op, right)) = links.pop() {
             value = Operand::Value(self.computed(op, value, self.operand(right)?)?);
         }
-        Ok(self.value(value, self.context.precision))
+        Ok(value.into_bound(self.context.precision))
     }
 
     fn operand(&self, expr: &Expr) -> Result<Operand> {
         match expr {
             Expr::Literal(Literal::Duration(duration)) => Ok(Operand::Duration(*duration)),
             _ => self.bind(expr).map(Operand::Value),
-        }
-    }
-
-    /// A duration counts ticks of the other operand's precision.
-    fn value(&self, operand: Operand, precision: Precision) -> BoundExpr {
-        match operand {
-            Operand::Duration(duration) => BoundExpr::literal(Value::BigInt(duration.ticks(precision).unwrap_or(duration.value)), precision),
-            Operand::Value(value) => value,
         }
     }
 
@@ -211,7 +203,7 @@ impl<'a> Binder<'a> {
             _ => self.context.precision,
         };
         let (of_left, of_right) = (precision_beside(&right), precision_beside(&left));
-        let (left, right) = (self.value(left, of_left), self.value(right, of_right));
+        let (left, right) = (left.into_bound(of_left), right.into_bound(of_right));
         let data_type = arithmetic::result_type(op, left.data_type, right.data_type)?;
         match data_type {
             DataType::Timestamp => {
@@ -436,6 +428,16 @@ impl<'a> Binder<'a> {
 enum Operand {
     Duration(Duration),
     Value(BoundExpr),
+}
+
+impl Operand {
+    /// A duration counts ticks of the other operand's precision.
+    fn into_bound(self, precision: Precision) -> BoundExpr {
+        match self {
+            Self::Duration(duration) => BoundExpr::literal(Value::BigInt(duration.ticks(precision).unwrap_or(duration.value)), precision),
+            Self::Value(value) => value,
+        }
+    }
 }
 
 fn is_arithmetic(op: BinaryOp) -> bool {

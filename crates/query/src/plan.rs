@@ -115,7 +115,9 @@ impl SelectPlan {
             // A side of a join has no items of its own.
             Stage::Rows { keys } if !self.items.is_empty() => {
                 self.filter.rows.iter().chain(&self.having).chain(&self.items).for_each(&mut visit);
-                keys.iter().for_each(|key| visit(&key.expr));
+                for key in keys {
+                    visit(&key.expr);
+                }
                 return read;
             }
             _ => return vec![true; self.inputs.len()],

@@ -48,7 +48,11 @@ fn settle(session: &Session, target: &str, expected: &str) {
         if have == want {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(120), "{target}\n  has   {have:#?}\n  wants {want:#?}\n  {:?}", session.engine().streams().failure("s"));
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "{target}\n  has   {have:#?}\n  wants {want:#?}\n  {:?}",
+            session.engine().streams().failure("s")
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -15,7 +15,7 @@ pub enum Expr {
     Literal(Cell),
     /// Of numbers, in DOUBLE.
     Binary(Box<Expr>, char, Box<Expr>),
-    /// Of numbers: ABS, FLOOR, CEIL, ROUND, SQRT; of text: UPPER, LOWER, LTRIM, RTRIM, LENGTH, CHAR_LENGTH.
+    /// Of numbers: ABS, FLOOR, CEIL, ROUND, SQRT; of text: UPPER, LOWER, LTRIM, RTRIM, LENGTH, `CHAR_LENGTH`.
     Call(&'static str, Box<Expr>),
     Concat(Box<Expr>, Box<Expr>),
     Substring(Box<Expr>, i64, Option<i64>),

@@ -237,7 +237,7 @@ impl Generator<'_> {
 
     fn plain_condition(&mut self, scope: &Scope) -> Cond {
         let operator = self.random.word(&["=", "<>", "<", "<=", ">", ">="]);
-        let number = Expr::column(self.random, scope, Kind::is_number).unwrap_or_else(|| Expr::Literal(Cell::Int(1)));
+        let number = Expr::column(self.random, scope, Kind::is_number).unwrap_or(Expr::Literal(Cell::Int(1)));
         let value = Cell::Int(self.random.between(0, 5).into());
         let simple = Cond::Compare(number, operator, Expr::Literal(value));
         match self.random.below(4) {

@@ -356,12 +356,12 @@ fn windows<'a>(window: &Window, rows: &[&'a Row], time: &str) -> Vec<Piece<'a>> 
         }
         Window::Event(opens, closes) => {
             let mut first = None;
-            for place in 0..count {
-                if first.is_none() && opens.holds(rows[place]) == Some(true) {
+            for (place, row) in rows.iter().enumerate() {
+                if first.is_none() && opens.holds(row) == Some(true) {
                     first = Some(place);
                 }
                 if let Some(start) = first
-                    && closes.holds(rows[place]) == Some(true)
+                    && closes.holds(row) == Some(true)
                 {
                     out.push(piece(start, place));
                     first = None;

@@ -5,6 +5,8 @@
 //! `world` makes the database and its model, `generate` the queries, `query` and `expression` are what they consist of, `interpret`,
 //! `aggregate` and `series` answer them; nothing of these is the engine's.
 
+#![allow(clippy::format_push_string, clippy::format_collect, clippy::large_enum_variant, reason = "texts and trees of a test, where nothing is measured")]
+
 mod aggregate;
 mod cell;
 mod expression;

@@ -311,7 +311,7 @@ impl Select {
         {
             add(&|select| {
                 if let Source::Join(join) = &mut select.source {
-                    join.on = None
+                    join.on = None;
                 }
             });
         }
@@ -320,7 +320,7 @@ impl Select {
                 for place in 0..items.len() {
                     add(&|select| {
                         if let Shape::Rows { items, .. } = &mut select.shape {
-                            drop(items.remove(place))
+                            drop(items.remove(place));
                         }
                     });
                 }
@@ -329,7 +329,7 @@ impl Select {
                 if having.is_some() {
                     add(&|select| {
                         if let Shape::Groups { having, .. } = &mut select.shape {
-                            *having = None
+                            *having = None;
                         }
                     });
                 }
@@ -337,7 +337,7 @@ impl Select {
                     for place in 0..items.len() {
                         add(&|select| {
                             if let Shape::Groups { items, .. } = &mut select.shape {
-                                drop(items.remove(place))
+                                drop(items.remove(place));
                             }
                         });
                     }
@@ -350,7 +350,7 @@ impl Select {
                 for simpler in item.simpler() {
                     add(&|select| {
                         if let Shape::Rows { items, .. } = &mut select.shape {
-                            items[place] = simpler.clone()
+                            items[place] = simpler.clone();
                         }
                     });
                 }
@@ -361,7 +361,7 @@ impl Select {
                 for simpler in item.simpler() {
                     add(&|select| {
                         if let Shape::Groups { items, .. } = &mut select.shape {
-                            items[place] = simpler.clone()
+                            items[place] = simpler.clone();
                         }
                     });
                 }

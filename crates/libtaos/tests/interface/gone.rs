@@ -3,6 +3,7 @@
 
 use std::{
     ffi::{c_int, c_void},
+    fmt::Write as _,
     sync::mpsc,
 };
 
@@ -47,7 +48,7 @@ fn fill(taos: *mut c_void) {
         let mut sql = String::from("INSERT INTO d.t VALUES");
         for row in 0..10_000_i64 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            sql += &format!("({},{})", 1_700_000_000_000 + part * 10_000 + row, random as i64);
+            write!(sql, "({},{})", 1_700_000_000_000 + part * 10_000 + row, random as i64).unwrap();
         }
         run(taos, &sql);
     }

@@ -19,7 +19,7 @@ use crate::{serve, wait_until};
 fn built(name: &str, source: &str, arguments: &[&str]) -> PathBuf {
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("lib{name}.so"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let source = if source.ends_with(".c") {
+    let source = if source == OLD {
         root.join(source)
     } else {
         let file = library.with_extension("c");

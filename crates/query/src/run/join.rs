@@ -141,19 +141,18 @@ impl Side {
     /// Rows end to end with their keys.
     fn chunk(&self, blocks: &[Block]) -> Result<Chunk> {
         let plan = self.plan();
-        let block = match blocks {
-            [block] => block.clone(),
-            _ => {
-                let mut types = vec![arrow_schema::DataType::Null; plan.relation.columns.len()];
-                self.needed.iter().for_each(|column| types[*column] = super::scan::arrow_type(&plan.relation.columns[*column]));
-                let parts: Vec<Vec<ArrayRef>> = blocks.iter().map(|block| block.columns.clone()).collect();
-                let rows = blocks.iter().map(|block| block.rows).sum();
-                let mut columns = concat_columns(&parts, &types)?;
-                for column in columns.iter_mut().filter(|column| column.data_type() == &arrow_schema::DataType::Null) {
-                    *column = null_array(&arrow_schema::DataType::Null, rows);
-                }
-                Block { rows, timestamps: blocks.iter().flat_map(|block| block.timestamps.iter().copied()).collect(), columns }
+        let block = if let [block] = blocks {
+            block.clone()
+        } else {
+            let mut types = vec![arrow_schema::DataType::Null; plan.relation.columns.len()];
+            self.needed.iter().for_each(|column| types[*column] = super::scan::arrow_type(&plan.relation.columns[*column]));
+            let parts: Vec<Vec<ArrayRef>> = blocks.iter().map(|block| block.columns.clone()).collect();
+            let rows = blocks.iter().map(|block| block.rows).sum();
+            let mut columns = concat_columns(&parts, &types)?;
+            for column in columns.iter_mut().filter(|column| column.data_type() == &arrow_schema::DataType::Null) {
+                *column = null_array(&arrow_schema::DataType::Null, rows);
             }
+            Block { rows, timestamps: blocks.iter().flat_map(|block| block.timestamps.iter().copied()).collect(), columns }
         };
         let (keys, known) = if plan.keys.is_empty() {
             (None, None)

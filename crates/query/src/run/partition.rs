@@ -67,8 +67,8 @@ struct Numbered {
 }
 
 impl Numbered {
-    fn batch(&mut self, block: Block) -> Result<Batch> {
-        let numbers = self.table.numbers(&self.keys, &block, &[])?;
+    fn batch(&mut self, block: &Block) -> Result<Batch> {
+        let numbers = self.table.numbers(&self.keys, block, &[])?;
         self.reservation.resize(self.table.held_bytes())?;
         let mut columns = block.columns.clone();
         columns.push(Arc::new(Int64Array::new(block.timestamps.clone(), None)));
@@ -93,7 +93,7 @@ impl Iterator for Numbered {
 
     fn next(&mut self) -> Option<Self::Item> {
         let block = self.source.next()?;
-        Some(block.and_then(|block| self.batch(block)))
+        Some(block.and_then(|block| self.batch(&block)))
     }
 }
 
@@ -127,7 +127,7 @@ impl ByNumber {
             if end > 0 {
                 let part = batch.slice(0, end);
                 held.reservation.grow(bytes_of(&part.columns))?;
-                held.blocks.push(block(part, self.cells)?);
+                held.blocks.push(block(&part, self.cells)?);
             }
             if end < batch.rows {
                 self.ahead = Some(batch.slice(end, batch.rows - end));
@@ -138,7 +138,7 @@ impl ByNumber {
     }
 }
 
-fn block(batch: Batch, cells: usize) -> Result<Block> {
+fn block(batch: &Batch, cells: usize) -> Result<Block> {
     let Some(ticks) = batch.columns[cells].as_primitive_opt::<Int64Type>() else { return Err(Error::internal("rows without their time")) };
     let timestamps: ScalarBuffer<i64> = ticks.values().clone();
     Ok(Block { rows: batch.rows, timestamps, columns: batch.columns[..cells].to_vec() })
@@ -169,5 +169,5 @@ pub(crate) fn by_time(source: Blocks, context: &Arc<QueryContext>) -> Result<Blo
         Ok(Batch { rows: block.rows, columns, groups: None })
     });
     let sorted = sort::sorted(Box::new(batches), &[(cells, KeyOrder { descending: false, nulls_first: true })], None, context)?;
-    Ok(Box::new(sorted.map(move |batch| block(batch?, cells))))
+    Ok(Box::new(sorted.map(move |batch| block(&batch?, cells))))
 }

@@ -112,7 +112,7 @@ fn set_option(session: &Session, number: i64, value: Option<&str>) -> Result<()>
         (option::TIME_ZONE, None) => login.session.set_zone(login.zone.clone()),
         (option::TIME_ZONE, Some(zone)) => login.session.set_zone(Zone::named(zone)?),
         (option::APPLICATION, name) => {
-            introduce(session, |introduction| name.unwrap_or(&login.introduced.application).clone_into(&mut introduction.application))?
+            introduce(session, |introduction| name.unwrap_or(&login.introduced.application).clone_into(&mut introduction.application))?;
         }
         (option::ADDRESS, told) => introduce(session, |introduction| told.unwrap_or(&login.introduced.address).clone_into(&mut introduction.address))?,
         (number, _) if option::OTHERS.contains(&number) => {}
