@@ -111,10 +111,10 @@ impl Fixture {
     }
 
     fn query(&self, sql: &str, threads: usize) -> Result<Vec<Vec<Option<i64>>>> {
-        self.ask(sql, &Arc::new(self.context(threads)))
+        Self::ask(sql, &Arc::new(self.context(threads)))
     }
 
-    fn ask(&self, sql: &str, context: &Arc<QueryContext>) -> Result<Vec<Vec<Option<i64>>>> {
+    fn ask(sql: &str, context: &Arc<QueryContext>) -> Result<Vec<Vec<Option<i64>>>> {
         let Statement::Query(query) = embudo_sql::parse(sql)? else { panic!("{sql} is no query") };
         let result = embudo_query::execute(&query, context)?;
         let types: Vec<DataType> = result.schema.fields().iter().map(|field| arrow::data_type(field).unwrap()).collect();

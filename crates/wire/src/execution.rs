@@ -29,7 +29,9 @@ pub fn execute_request(request: u64, sql: &str, parameters: &[Value]) -> Vec<u8>
     out.extend_from_slice(&VERSION.to_le_bytes());
     write_bytes(sql.as_bytes(), &mut out);
     out.extend_from_slice(&(parameters.len() as u32).to_le_bytes());
-    parameters.iter().for_each(|value| write_value(value, &mut out));
+    for value in parameters {
+        write_value(value, &mut out);
+    }
     out
 }
 

@@ -18,6 +18,9 @@ use super::series::{KnownChild, Series, SeriesCache};
 use crate::pending::{ChildRows, ChildTarget, DatabaseNumber, Pending, Rows};
 use crate::session::StatementContext;
 
+/// What a parser calls with every point.
+type AddPoint<'a> = &'a mut dyn FnMut(&Point<'_>) -> Result<()>;
+
 /// What points are read with.
 pub(super) struct Reading<'a> {
     /// Where they go.
@@ -85,7 +88,7 @@ impl Reading<'_> {
     }
 
     /// The same for points that are no lines: their measurement and tags, written out, are the text that they are known by.
-    fn read_points(&self, points: &mut Points, parse: &mut dyn FnMut(&mut dyn FnMut(&Point<'_>) -> Result<()>) -> Result<()>) -> Result<()> {
+    fn read_points(&self, points: &mut Points, parse: &mut dyn FnMut(AddPoint<'_>) -> Result<()>) -> Result<()> {
         let by_text = self.series.of(self.database.id);
         let mut new: FxHashMap<Box<str>, (Place, Option<KnownChild>)> = FxHashMap::default();
         {

@@ -15,7 +15,7 @@ fn gathering() -> Vec<String> {
         format!("SELECT v, _wstart, _wend, {list} FROM s PARTITION BY v INTERVAL(7a)"),
         format!("SELECT v, _wstart, {list} FROM s PARTITION BY v INTERVAL(20a) SLIDING(3a)"),
         format!("SELECT v, _wstart, {list} FROM s PARTITION BY v SESSION(ts, 5a)"),
-        format!("SELECT v, _wstart, TWA(v) FROM t0 PARTITION BY v INTERVAL(7a)"),
+        "SELECT v, _wstart, TWA(v) FROM t0 PARTITION BY v INTERVAL(7a)".to_owned(),
         format!("SELECT tbname, _wstart, _wend, {list} FROM s PARTITION BY tbname INTERVAL(1a)"),
         format!("SELECT tbname, _wstart, _wend, {list} FROM s PARTITION BY tbname INTERVAL(9a) SLIDING(2a)"),
         format!("SELECT _wstart, {list} FROM s INTERVAL(1a)"),
@@ -51,7 +51,7 @@ impl Fixture {
     fn within(&self, sql: &str, memory: MemoryBudget) -> Result<Vec<Vec<Option<i64>>>> {
         let memory = Arc::new(memory);
         let context = QueryContext { memory: Arc::clone(&memory), ..self.context(2) };
-        let answer = self.ask(sql, &Arc::new(context));
+        let answer = Self::ask(sql, &Arc::new(context));
         assert_eq!(memory.used(), 0, "{sql} gives back what it held");
         answer
     }

@@ -52,7 +52,7 @@ impl Fixture {
     /// Whether the query went through, and how often it looked whether to stop.
     fn stopped(&self, sql: &str, cancel: &CancelToken, bytes: u64) -> Result<usize> {
         let memory = Arc::new(MemoryBudget::new(bytes).spilling_to(Arc::new(MemoryVfs::new()), "/spill".into()));
-        let answer = self.ask(sql, &Arc::new(QueryContext { cancel: cancel.clone(), memory: Arc::clone(&memory), ..self.context(1) }));
+        let answer = Self::ask(sql, &Arc::new(QueryContext { cancel: cancel.clone(), memory: Arc::clone(&memory), ..self.context(1) }));
         assert_eq!(memory.used(), 0, "{sql} gives back what it held");
         answer.map(|rows| rows.len())
     }
