@@ -51,7 +51,7 @@ pub async fn run(driver: Arc<WebSocketDriver>, request: OwnedRequest) -> Result<
         Answered::Affected(rows) => AsyncResult { schema: Arc::new(Schema::empty()), outcome: AsyncOutcome::Affected(rows) },
         Answered::Rows(blocks) => {
             let schema = blocks.schema();
-            let (ready, rest) = first_batches(Box::new(blocks)).await?;
+            let (ready, rest) = first_batches(blocks).await?;
             AsyncResult { schema, outcome: AsyncOutcome::Rows { ready, rest } }
         }
     })
@@ -100,7 +100,7 @@ async fn select(link: &Arc<Link>, lease: Lease, values: &[Value], deadline: Opti
     prepared.bind_later(&tables, deadline).await?;
     let affected = prepared.execute_later(deadline).await?;
     match prepared.result_later(deadline).await {
-        Ok(answer) => Blocks::open(link, &answer, true, deadline).map(|blocks| Some(Answered::Rows(blocks).keeping(lease))),
+        Ok(answer) => Blocks::open(link, &answer, true, deadline).map(|blocks| Some(Answered::Rows(Box::new(blocks)).keeping(lease))),
         // It gave no rows.
         Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Some(Answered::Affected(affected))),
         Err(error) => Err(error),

@@ -303,7 +303,7 @@ impl Stepwise {
                 if let Some(id) = answer.get("result_id").cloned() {
                     answer["id"] = id;
                 }
-                Blocks::open(&self.link, &answer, true, deadline).map(Answered::Rows)
+                Blocks::open(&self.link, &answer, true, deadline).map(|blocks| Answered::Rows(Box::new(blocks)))
             }
             // It gave no rows.
             Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Answered::Affected(affected)),

@@ -150,10 +150,10 @@ impl Driver for WebSocketDriver {
             }
             return Ok(answered.into());
         }
-        if !request.parameters.is_empty() {
-            if let Some(result) = self.bound(deadline, |binding| binding.run(request.sql, request.parameters))? {
-                return Ok(result);
-            }
+        if !request.parameters.is_empty()
+            && let Some(result) = self.bound(deadline, |binding| binding.run(request.sql, request.parameters))?
+        {
+            return Ok(result);
         }
         let sql = literal::render(request.sql, request.parameters)?;
         let answered = result::query(&link, &sql, self.speaks(BINARY), deadline)?;

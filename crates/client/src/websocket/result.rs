@@ -62,7 +62,7 @@ pub fn executed(link: &Arc<Link>, reply: Reply, deadline: Option<Instant>) -> Re
         blocks.ask()?;
     }
     blocks.first = executed.block.map(|block| blocks.batch(block)).transpose()?;
-    Ok(Answered::Rows(blocks))
+    Ok(Answered::Rows(Box::new(blocks)))
 }
 
 /// How many rows an answer says were affected; `None` where it describes rows.
@@ -108,14 +108,14 @@ pub enum Answered {
     /// Rows written or removed.
     Affected(u64),
     /// Rows.
-    Rows(Blocks),
+    Rows(Box<Blocks>),
 }
 
 impl Answered {
     fn new(link: &Arc<Link>, answer: &Json, speaks_binary: bool, deadline: Option<Instant>) -> Result<Self> {
         match affected(answer) {
             Some(rows) => Ok(Self::Affected(rows)),
-            None => Blocks::open(link, answer, speaks_binary, deadline).map(Self::Rows),
+            None => Blocks::open(link, answer, speaks_binary, deadline).map(|blocks| Self::Rows(Box::new(blocks))),
         }
     }
 
@@ -139,7 +139,7 @@ impl From<Answered> for ResultSet {
     fn from(answered: Answered) -> Self {
         match answered {
             Answered::Affected(rows) => Self::affected(rows),
-            Answered::Rows(blocks) => Self { schema: Arc::clone(&blocks.schema), outcome: embudo_types::Outcome::Rows(Box::new(blocks)) },
+            Answered::Rows(blocks) => Self { schema: Arc::clone(&blocks.schema), outcome: embudo_types::Outcome::Rows(blocks) },
         }
     }
 }

@@ -202,7 +202,7 @@ impl Prepared {
             return Ok(Answered::Affected(affected));
         }
         match self.result(deadline) {
-            Ok(answer) => Blocks::open(&self.link, &answer, true, deadline).map(Answered::Rows),
+            Ok(answer) => Blocks::open(&self.link, &answer, true, deadline).map(|blocks| Answered::Rows(Box::new(blocks))),
             // It gave no rows.
             Err(error) if error.code() == code::STMT_API_USAGE_ERROR => Ok(Answered::Affected(affected)),
             Err(error) => Err(error),
