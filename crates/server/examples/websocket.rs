@@ -44,7 +44,10 @@ fn main() {
             load(&serve(EngineOptions { memory_limit: Some(64 << 20), ..EngineOptions::directory(&directory) }), seconds, overwrite);
             std::fs::remove_dir_all(directory).unwrap();
         }
-        other => panic!("latency, text, bound or overwrite, not {other}"),
+        other => {
+            eprintln!("latency, text, bound or overwrite, not {other}");
+            std::process::exit(2);
+        }
     }
 }
 
@@ -72,7 +75,7 @@ fn latency() {
     for (what, work) in [("as text", point as Work), ("with parameters", bound)] {
         let before = processor_time();
         let taken: Vec<Duration> = (0..5_000).map(|round| timed(|| work(&*session, round))).collect();
-        let each = (processor_time() - before) / taken.len() as u32;
+        let each = processor_time().saturating_sub(before) / taken.len() as u32;
         report(&format!("point queries {what}, one session, {each:?} of processor time each"), taken);
     }
 }
