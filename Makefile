@@ -35,7 +35,7 @@ lint: $(VENV)/test ## Formatting, lints, layers, types.
 	@tools/optional.sh typos typos
 
 test-rust: ## Unit, property and simulation tests of every crate.
-	cargo test --quiet --workspace --exclude embudo-python --exclude embudo-tests
+	cargo test --quiet --no-fail-fast --workspace --exclude embudo-python --exclude embudo-tests
 
 test-slt: ## The SQL corpus, embedded and over REST.
 	cargo test --quiet --package embudo-tests --test slt

@@ -61,9 +61,11 @@ def measure(dsn: str, frame: Any, rows: int) -> None:
     import polars
 
     with embudo.connect(dsn) as connection, adbc.connect(dsn) as driver:
+        # pandas' stubs know no connections of ADBC.
+        adbc_connection: Any = driver
         timed("cursor.df()", rows, lambda: connection.execute(QUERY).df())
         timed("cursor.pl()", rows, lambda: connection.execute(QUERY).pl())
-        timed("pandas.read_sql, ADBC", rows, lambda: pandas.read_sql(QUERY, driver))
+        timed("pandas.read_sql, ADBC", rows, lambda: pandas.read_sql(QUERY, adbc_connection))
         timed("polars.read_database, ADBC", rows, lambda: polars.read_database(QUERY, driver))
         timed("connection.ingest", rows, lambda: connection.ingest("d.written", frame))
         timed("DataFrame.to_sql, ADBC", rows, lambda: frame.to_sql("written", driver, schema="d", if_exists="append", index=False))
