@@ -105,7 +105,7 @@ fn errors_carry_code_text_and_status() {
 fn the_second_host_answers_when_the_first_is_away() {
     let (port, _seen) = server(vec![(200, DONE)]);
     // The near end of a connection: taken, and nobody listens there.
-    let far = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = std::net::TcpStream::connect(far.local_addr().unwrap()).unwrap();
     let away = near.local_addr().unwrap().port();
     let driver = open(&format!("taosrest://127.0.0.1:{away},127.0.0.1:{port}"));
